@@ -1,0 +1,1 @@
+"""The rooms of the house; data flows forward, imports look back."""

@@ -1,0 +1,1 @@
+"""Words that every room uses: time, identities, money, errors, transactions."""

@@ -1,0 +1,10 @@
+"""Django's entry for this room."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """Core has no tables of its own."""
+
+    name = "apps.core"
+    label = "core"

@@ -1,0 +1,38 @@
+"""What the desk does: vendors, forecasts, paper trading, backups."""
+
+from decimal import Decimal
+
+from project.env import env
+from project.settings.base import BASE_DIR
+
+VENDOR_SLUGS = ("polymarket_gamma", "polymarket_clob", "yahoo")
+
+
+def _vendor(slug: str) -> dict[str, str | int]:
+    name = slug.upper()
+    return {
+        "base_url": env.text(f"{name}_BASE_URL", "", f"address of {slug}; empty: the vendor's public one"),
+        "api_key": env.text(f"{name}_API_KEY", "", f"key of {slug}, when it needs one"),
+        "rate_per_minute": env.whole(f"{name}_RATE_PER_MINUTE", 0, f"calls a minute to {slug}; 0: its published quota"),
+    }
+
+
+VENDORS = {slug: _vendor(slug) for slug in VENDOR_SLUGS}
+
+PAPER_TRADING = env.truth("PAPER_TRADING", default=True, meaning="trade on paper; the only venue so far")
+PAPER_CAPITAL = Decimal(
+    str(env.number("PAPER_CAPITAL", 100_000.0, "opening capital of each paper portfolio of the demo tenant", at_least=1))
+)
+PAPER_LATENCY_MS = env.whole("PAPER_LATENCY_MS", 250, "milliseconds between an order and the book that it meets")
+SHADOW_STAKE = Decimal(str(env.number("SHADOW_STAKE", 5.0, "stake of one shadow trade in the tenant's currency", at_least=0.01)))
+PREDICTION_CACHE_TTL_MINUTES = env.number("PREDICTION_CACHE_TTL_MINUTES", 5.0, "a forecast younger than this is not made again")
+PREDICTION_CACHE_PRICE_THRESHOLD = env.number("PREDICTION_CACHE_PRICE_THRESHOLD", 0.05, "unless the price moved by this fraction")
+SCHEDULE_SPEED = env.number(
+    "SCHEDULE_SPEED",
+    1.0,
+    "divides the intervals of the day and the ages that count as stale; bin/up sets it to the world's speed",
+    at_least=0.01,
+)
+BACKUP_DIR = env.text("BACKUP_DIR", str(BASE_DIR / ".local" / "backups"), "where backups are kept")
+PG_BIN_DIR = env.text("PG_BIN_DIR", "", "folder of pg_dump, pg_restore and initdb; empty: the wheel's, then PATH")
+INSTRUMENT_SYMBOLS = tuple(env.words("INSTRUMENT_SYMBOLS", "^GSPC,^IXIC,CL=F,^VIX", "instruments that the desk follows on yahoo"))

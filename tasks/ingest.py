@@ -1,0 +1,41 @@
+"""Fetching and storing: each tick reads one window of the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from apps.core import clock
+from apps.markets import services as markets
+from tasks.base import ACTOR, DeskTask
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.catalogue")
+def catalogue(*, source: str, **_: Any) -> None:
+    """List the markets of a source and look after those on the watch-list."""
+    markets.refresh_catalogue(source=source, now=clock.now(), by=ACTOR)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.books")
+def books(*, source: str, **_: Any) -> None:
+    """Read the order books of all watched outcomes."""
+    markets.refresh_books(source=source, now=clock.now(), by=ACTOR)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.candles")
+def candles(*, source: str, symbol: str, **_: Any) -> None:
+    """Read the bars of one instrument."""
+    markets.refresh_candles(source=source, symbol=symbol, now=clock.now(), by=ACTOR)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.roll")
+def roll(**_: Any) -> None:
+    """Make the next horizon and threshold markets on the instruments."""
+    markets.roll_markets(now=clock.now(), by=ACTOR)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.resolve_rolled")
+def resolve_rolled(**_: Any) -> None:
+    """Write the results of rolled markets whose closing bar is known."""
+    markets.resolve_rolled(now=clock.now(), by=ACTOR)

@@ -1,0 +1,75 @@
+"""Writing the day into django-celery-beat's tables, without undoing what staff have edited."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from tasks.schedule import DAILY, Daily, Interval, intervals
+
+# A tick that has waited longer than this many intervals is dropped: the next one does its work.
+EXPIRE_AFTER_INTERVALS = 5
+EXPIRE_AT_LEAST_S = 10
+
+
+@transaction.atomic
+def install_schedule(*, speed: float, symbols: tuple[str, ...]) -> int:
+    """Write every entry of the day for this speed and return how many rows were made or changed.
+
+    An entry whose row already says the same speed is left alone, so that edits made in admin stay.
+    """
+    changed = [_put_interval(entry, speed) for entry in intervals(symbols)]
+    changed += [_put_daily(entry) for entry in DAILY]
+    return sum(changed)
+
+
+def _put_interval(entry: Interval, speed: float) -> bool:
+    seconds = entry.seconds(speed)
+    made_for = f"as designed, at speed {speed:g}"
+    # Milliseconds do not exist in django-celery-beat; microseconds do, and beat accepts fractions of a second so.
+    schedule, _ = IntervalSchedule.objects.get_or_create(every=round(seconds * 1_000_000), period=IntervalSchedule.MICROSECONDS)
+    expire_s = max(EXPIRE_AT_LEAST_S, round(seconds * EXPIRE_AFTER_INTERVALS))
+    return _put(
+        entry.name,
+        made_for,
+        {
+            "task": entry.task,
+            "queue": entry.queue,
+            "kwargs": json.dumps(dict(entry.kwargs)),
+            "interval": schedule,
+            "crontab": None,
+            "expire_seconds": expire_s,
+        },
+    )
+
+
+def _put_daily(entry: Daily) -> bool:
+    schedule, _ = CrontabSchedule.objects.get_or_create(
+        minute=str(entry.minute),
+        hour=str(entry.hour),
+        day_of_week=entry.day_of_week,
+        day_of_month=entry.day_of_month,
+        month_of_year="*",
+        timezone="UTC",
+    )
+    return _put(
+        entry.name,
+        "as designed",
+        {
+            "task": entry.task,
+            "queue": entry.queue,
+            "kwargs": json.dumps(dict(entry.kwargs)),
+            "crontab": schedule,
+            "interval": None,
+        },
+    )
+
+
+def _put(name: str, made_for: str, values: dict[str, Any]) -> bool:
+    if PeriodicTask.objects.filter(name=name, description=made_for).exists():
+        return False
+    PeriodicTask.objects.update_or_create(name=name, defaults={**values, "description": made_for, "enabled": True})
+    return True

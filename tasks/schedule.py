@@ -1,0 +1,102 @@
+"""The whole day on one page.
+
+Intervals are for real vendors. The recorded world runs faster than life: entries that follow the world are divided by
+SCHEDULE_SPEED, down to one second. `prepare_desk` writes this page into django-celery-beat's tables, where staff edit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tasks.queues import QUEUE_NAMES
+
+SHORTEST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A task that comes again every `every_s` seconds; `follows_world` says that the world's speed divides it."""
+
+    name: str
+    task: str
+    queue: str
+    every_s: float
+    follows_world: bool = True
+    kwargs: Mapping[str, str] = field(default_factory=dict)
+
+    def seconds(self, speed: float) -> float:
+        """Return the interval at this speed of the world."""
+        return max(SHORTEST_S, self.every_s / speed) if self.follows_world else self.every_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daily:
+    """A task at a fixed time of day (UTC), on one day of the week or month when given."""
+
+    name: str
+    task: str
+    queue: str
+    hour: int
+    minute: int
+    day_of_week: str = "*"
+    day_of_month: str = "*"
+    kwargs: Mapping[str, str] = field(default_factory=dict)
+
+
+def intervals(symbols: tuple[str, ...]) -> tuple[Interval, ...]:
+    """Return the ticks of the day; one candle tick for each instrument."""
+    fetch, forecast, money, upkeep = QUEUE_NAMES.fetch, QUEUE_NAMES.forecast, QUEUE_NAMES.money, QUEUE_NAMES.upkeep
+    candles = tuple(
+        Interval(
+            name=f"candles of {symbol}",
+            task="tasks.ingest.candles",
+            queue=fetch,
+            every_s=300,
+            kwargs={"source": "yahoo", "symbol": symbol},
+        )
+        for symbol in symbols
+    )
+    return (
+        Interval(name="catalogue", task="tasks.ingest.catalogue", queue=fetch, every_s=60, kwargs={"source": "polymarket_gamma"}),
+        Interval(name="books", task="tasks.ingest.books", queue=fetch, every_s=15, kwargs={"source": "polymarket_clob"}),
+        *candles,
+        Interval(name="roll markets", task="tasks.ingest.roll", queue=fetch, every_s=300),
+        Interval(name="resolve rolled markets", task="tasks.ingest.resolve_rolled", queue=fetch, every_s=120),
+        Interval(name="forecasts due", task="tasks.forecast.due", queue=forecast, every_s=60),
+        Interval(name="scores", task="tasks.forecast.score", queue=forecast, every_s=300),
+        Interval(name="signals", task="tasks.signal.generate", queue=money, every_s=60),
+        Interval(name="expired signals", task="tasks.signal.expire", queue=money, every_s=300),
+        Interval(name="take signals", task="tasks.trade.take", queue=money, every_s=15),
+        Interval(name="work orders", task="tasks.trade.work", queue=money, every_s=5),
+        Interval(name="reconcile orders", task="tasks.trade.reconcile", queue=money, every_s=60),
+        Interval(name="settle", task="tasks.settle.due", queue=money, every_s=60),
+        Interval(name="seal audit", task="tasks.upkeep.seal", queue=upkeep, every_s=30, follows_world=False),
+        Interval(name="partitions", task="tasks.upkeep.partitions", queue=upkeep, every_s=3600, follows_world=False),
+        Interval(name="heartbeat", task="tasks.upkeep.heartbeat", queue=upkeep, every_s=10, follows_world=False),
+    )
+
+
+DAILY = (
+    Daily(name="daily backup", task="tasks.backup.take", queue=QUEUE_NAMES.backup, hour=2, minute=30, kwargs={"kind": "daily"}),
+    Daily(name="verify backup", task="tasks.backup.verify", queue=QUEUE_NAMES.backup, hour=3, minute=0),
+    Daily(
+        name="weekly backup",
+        task="tasks.backup.take",
+        queue=QUEUE_NAMES.backup,
+        hour=3,
+        minute=30,
+        day_of_week="0",
+        kwargs={"kind": "weekly"},
+    ),
+    Daily(
+        name="monthly backup",
+        task="tasks.backup.take",
+        queue=QUEUE_NAMES.backup,
+        hour=4,
+        minute=0,
+        day_of_month="1",
+        kwargs={"kind": "monthly"},
+    ),
+    Daily(name="prune backups", task="tasks.backup.prune", queue=QUEUE_NAMES.backup, hour=4, minute=30),
+)
