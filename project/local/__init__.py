@@ -1,0 +1,1 @@
+"""The desk on one machine: embedded servers, the processes, and the supervisor that keeps them."""
