@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import time
 from typing import NoReturn
 
+from apps.resilience.clock import SystemClock
 from apps.sources.world.errors import WorldRefused
 from apps.sources.world.options import add_options, options_from
 from apps.sources.world.server import serve
@@ -26,7 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
 def play(values: dict[str, object]) -> int:
     """Play with parsed options; returns the exit code after printing one plain line when it cannot."""
     try:
-        asyncio.run(serve(options_from(values), time.time))
+        asyncio.run(serve(options_from(values), SystemClock().now_s))
     except (WorldRefused, OSError) as refusal:
         sys.stderr.write(f"recorded_world: {refusal}\n")
         return EXIT_REFUSED

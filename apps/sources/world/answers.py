@@ -41,5 +41,5 @@ async def read_json(request: web.Request, refusal: Refusal) -> Any:
     """Read a JSON body, or refuse."""
     try:
         return json.loads(await request.read())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal from None

@@ -22,6 +22,7 @@ Key = list[list[Any]]
 
 DEFAULT_LIMIT = 20
 IDS_MAX = 100
+NOT_SORTABLE = (type(None), dict, list)
 NUMBERS_IN_STRINGS = ("id", "volume", "liquidity")
 
 
@@ -56,16 +57,22 @@ class Listing:
         """Return the page after the cursor and the next cursor, None on the last page."""
         ordered = self._ordered(rows)
         if self.after is not None:
-            ordered = [row for row in ordered if self._is_after(self._key(row), self.after)]
+            ordered = self._after(self.after, ordered)
         page = ordered[: self.limit]
         is_last = len(ordered) <= self.limit
         return page, None if is_last else _cursor(self._key(page[-1]))
+
+    def _after(self, cursor: Key, ordered: list[Row]) -> list[Row]:
+        try:
+            return [row for row in ordered if self._is_after(self._key(row), cursor)]
+        except TypeError:  # the cursor belongs to another order
+            raise invalid("after_cursor is invalid") from None
 
     def _is_after(self, key: Key, cursor: Key) -> bool:
         return key > cursor if self.is_ascending else key < cursor
 
     def _ordered(self, rows: list[Row]) -> list[Row]:
-        if any(name not in row for row in rows[:1] for name in self.order):
+        if any(isinstance(row.get(name), NOT_SORTABLE) for row in rows[:1] for name in self.order):
             raise invalid("order fields are not valid")
         return sorted(rows, key=self._key, reverse=not self.is_ascending)
 
@@ -139,7 +146,7 @@ def _read_cursor(text: str) -> Key:
     refusal = invalid("after_cursor is invalid")
     try:
         key = json.loads(base64.urlsafe_b64decode(text))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise refusal from None
     if not isinstance(key, list) or not all(isinstance(part, list) and len(part) == 2 for part in key):
         raise refusal

@@ -16,6 +16,7 @@ from apps.sources.world.recording import Track
 from apps.sources.world.world import World
 
 INTERVALS_S = {"1h": 3_600, "6h": 21_600, "1d": 86_400, "1w": 604_800, "1m": 2_592_000, "max": inf, "all": inf}
+FIDELITY_MAX = 1_000_000
 WINDOW_MAX_S = 15 * 86_400
 MINUTE_MS = 60_000
 
@@ -28,8 +29,8 @@ def history(world: World, query: MultiMapping[str]) -> list[dict[str, float]]:
     now_s = world.now_s()
     first_s, last_s = _window(query, now_s)
     fidelity = as_whole(query.get("fidelity", "1"), refused("invalid filters: 'fidelity' is not a number"))
-    if fidelity < 1:
-        raise refused("invalid filters: 'fidelity' must be positive")
+    if not 1 <= fidelity <= FIDELITY_MAX:
+        raise refused("invalid filters: 'fidelity' is out of range")
     found = world.recording.by_token.get(token)
     if found is None:
         return []
@@ -50,6 +51,8 @@ def _window(query: MultiMapping[str], now_s: float) -> tuple[float, float]:
     refusal = refused("invalid filters: 'startTs' and 'endTs' must be Unix seconds")
     last_s = as_whole(query.get("endTs", str(int(now_s))), refusal)
     first_s = as_whole(query.get("startTs", str(last_s - WINDOW_MAX_S)), refusal)
+    if last_s < 0:
+        raise refusal
     if last_s - first_s > WINDOW_MAX_S:
         raise refused("invalid filters: 'startTs' and 'endTs' interval is too long")
     return first_s, last_s

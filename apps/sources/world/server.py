@@ -21,7 +21,7 @@ from apps.sources.world.gamma import Gamma
 from apps.sources.world.options import Options
 from apps.sources.world.recording import load_recording
 from apps.sources.world.state import read_place, write_place, write_whole
-from apps.sources.world.status import Status
+from apps.sources.world.status import VENDORS, Status
 from apps.sources.world.tape import load_tape
 from apps.sources.world.timeline import Timeline, resumed
 from apps.sources.world.world import World
@@ -57,7 +57,9 @@ def build_app(world: World, *middlewares: Middleware) -> web.Application:
 def _counting(world: World) -> Middleware:
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        world.requests[request.path.split("/", 2)[1]] += 1
+        vendor = request.path.split("/", 2)[1]
+        if vendor in VENDORS:
+            world.requests[vendor] += 1
         return await handler(request)
 
     return count

@@ -12,6 +12,8 @@ from apps.sources.world.recording import RecordedMarket
 from apps.sources.world.timeline import Timeline, as_iso
 from apps.sources.world.world import World
 
+VENDORS = ("gamma", "clob", "yahoo")
+
 
 class Status:
     """Tells how far the world has come."""
@@ -44,7 +46,7 @@ def status_object(world: World) -> dict[str, Any]:
         "finished": is_finished,
         "markets": [_market(market, timeline) for market in world.recording.markets],
         "bars_played": world.tape.bars_played(timeline, at_ms),
-        "requests": {vendor: world.requests[vendor] for vendor in ("gamma", "clob", "yahoo")},
+        "requests": {vendor: world.requests[vendor] for vendor in VENDORS},
     }
 
 
