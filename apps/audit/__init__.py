@@ -1,0 +1,1 @@
+"""The memory: written beside every change, in the same transaction."""
