@@ -1,0 +1,81 @@
+"""A small kit for calls that may fail: limiter, breaker, retry and an HTTP client under them.
+
+Plain Python: it knows no framework and no other room, and could be published as it is. The layers stand in a fixed
+order, documented in `layers.py`; shared state is behind `Store`, time behind `Clock`, news through `Hook`.
+"""
+
+from apps.resilience.addresses import HostPort, host_of
+from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
+from apps.resilience.client import Client
+from apps.resilience.clock import Clock, SystemClock
+from apps.resilience.errors import (
+    AddressRefused,
+    BadBody,
+    BodyTooLarge,
+    BreakerOpen,
+    CallFailed,
+    ConnectionFailed,
+    HttpStatus,
+    KitError,
+    PaceExceeded,
+    RedirectRefused,
+    Refused,
+    StoreUnavailable,
+    TimedOut,
+)
+from apps.resilience.exchange import Journey, Request, Response
+from apps.resilience.hooks import AttemptFinished, BreakerChanged, Event, Hook, RetryScheduled, StoreFellBack
+from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.policy import Policy
+from apps.resilience.ports import Store
+from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule
+from apps.resilience.stores.fallback import FallbackStore
+from apps.resilience.stores.memory import MemoryStore
+from apps.resilience.stores.redis import RedisStore
+
+__all__ = [
+    "NO_RETRY",
+    "AddressRefused",
+    "Admission",
+    "AttemptFinished",
+    "BadBody",
+    "BodyTooLarge",
+    "BreakerChanged",
+    "BreakerOpen",
+    "BreakerPhase",
+    "BreakerRule",
+    "BreakerState",
+    "CallFailed",
+    "Client",
+    "Clock",
+    "ConnectionFailed",
+    "Event",
+    "FallbackStore",
+    "Feedback",
+    "Hook",
+    "HostPort",
+    "HttpStatus",
+    "Journey",
+    "KitError",
+    "MemoryStore",
+    "Pace",
+    "PaceExceeded",
+    "PaceState",
+    "Policy",
+    "RedirectRefused",
+    "RedisStore",
+    "Refused",
+    "Request",
+    "Reservation",
+    "Response",
+    "RetryBudget",
+    "RetryRule",
+    "RetryScheduled",
+    "Store",
+    "StoreFellBack",
+    "StoreUnavailable",
+    "SystemClock",
+    "TimedOut",
+    "Verdict",
+    "host_of",
+]

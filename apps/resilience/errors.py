@@ -1,0 +1,128 @@
+"""The kit's own errors; nothing of aiohttp or Redis passes this line.
+
+    KitError
+    ├── Refused              the kit said no, nothing was sent
+    │   ├── BreakerOpen      the other side failed too often; `retry_after_s` says when a probe may go
+    │   ├── PaceExceeded     the next free slot of the limiter lies beyond the deadline
+    │   └── AddressRefused   the address is not one that the kit may call
+    ├── CallFailed           it was sent, and no usable answer came
+    │   ├── TimedOut
+    │   ├── ConnectionFailed
+    │   ├── HttpStatus       an answer with a status that is not a success
+    │   ├── RedirectRefused
+    │   ├── BodyTooLarge
+    │   └── BadBody          the body cannot be decoded (cut, or wrongly compressed)
+    └── StoreUnavailable     the shared state cannot be reached
+
+`transient` is a property of the error: whether the same call may succeed later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apps.resilience.exchange import Journey
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
+TOO_MANY_REQUESTS = 429
+
+
+class KitError(Exception):
+    """The root of every error that the kit raises on purpose."""
+
+    transient: bool = False
+    code: str = "kit-error"
+
+    def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        self.retry_after_s = retry_after_s
+        self.journey: Journey | None = None  # filled in by the layers when the call is given up
+
+
+class Refused(KitError):
+    """The kit refused the call; nothing was sent."""
+
+    code = "refused"
+
+
+class BreakerOpen(Refused):
+    """The breaker is open after repeated failures."""
+
+    transient = True
+    code = "breaker-open"
+
+
+class PaceExceeded(Refused):
+    """The next free slot lies beyond the deadline of the call."""
+
+    transient = True
+    code = "pace-exceeded"
+
+
+class AddressRefused(Refused):
+    """The address is private, local or otherwise not one to call; allow its host if it is meant."""
+
+    code = "address-refused"
+
+
+class CallFailed(KitError):
+    """The call was sent and no usable answer came."""
+
+    code = "call-failed"
+
+
+class TimedOut(CallFailed):
+    """No complete answer came in time."""
+
+    transient = True
+    code = "timed-out"
+
+
+class ConnectionFailed(CallFailed):
+    """The connection could not be made or broke."""
+
+    transient = True
+    code = "connection-failed"
+
+
+class HttpStatus(CallFailed):
+    """The answer's status is not a success. `body` holds at most the first two thousand bytes, for the record."""
+
+    code = "http-status"
+
+    def __init__(self, status: int, *, retry_after_s: float | None = None, body: bytes = b"") -> None:
+        super().__init__(f"HTTP status {status}", retry_after_s=retry_after_s)
+        self.status = status
+        self.body = body
+        self.transient = status in RETRYABLE_STATUSES or status >= 500
+
+    @property
+    def is_rate_limit(self) -> bool:
+        """Whether the other side says that we come too often."""
+        return self.status == TOO_MANY_REQUESTS
+
+
+class RedirectRefused(CallFailed):
+    """The answer was a redirect and the policy allows none."""
+
+    code = "redirect-refused"
+
+
+class BodyTooLarge(CallFailed):
+    """The body, after decompression, is larger than the policy allows."""
+
+    code = "body-too-large"
+
+
+class BadBody(CallFailed):
+    """The body could not be decoded."""
+
+    code = "bad-body"
+
+
+class StoreUnavailable(KitError):
+    """The store of shared state cannot be reached."""
+
+    transient = True
+    code = "store-unavailable"

@@ -1,0 +1,111 @@
+"""Sources for staff: pause, resume, check; the fetch log and the quarantine to read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from unfold.admin import ModelAdmin
+
+from apps.core.clock import now
+from apps.sources import services
+from apps.sources.models import FetchLog, Quarantine, Source
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A model that people may look at only."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes by hand."""
+        return False
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnlyAdmin):
+    """Every source; its state is changed by the actions, which are audited."""
+
+    list_display = ("slug", "name", "state", "state_reason", "last_success_at", "last_error_at", "last_error")
+    list_filter = ("state",)
+    actions = ("pause_chosen", "resume_chosen", "check_chosen", "close_breakers")
+
+    @admin.action(description="Pause: fetch nothing until resumed", permissions=["act"])
+    def pause_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        """Pause the chosen sources."""
+        for source in queryset:
+            services.pause(source=source.slug, reason="paused in the admin", by=_actor(request), now=now())
+        messages.success(request, f"{len(queryset)} paused.")
+
+    @admin.action(description="Resume", permissions=["act"])
+    def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        """Let the chosen sources be fetched again."""
+        for source in queryset:
+            services.resume(source=source.slug, by=_actor(request), now=now())
+        messages.success(request, f"{len(queryset)} resumed.")
+
+    @admin.action(description="Check: ask the live vendor one small question", permissions=["act"])
+    def check_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        """Ask each chosen vendor and show what it said."""
+        for source in queryset:
+            result = services.self_check(source=source.slug, by=_actor(request), now=now())
+            show = messages.success if result.is_good else messages.error
+            show(request, f"{source.name}: {result.message}")
+
+    @admin.action(description="Close the breaker and let the pace start afresh", permissions=["act"])
+    def close_breakers(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        """Close the breakers of the chosen sources by hand."""
+        for source in queryset:
+            services.reset_breaker(source=source.slug, by=_actor(request), now=now())
+        messages.success(request, f"{len(queryset)} breakers closed.")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Acting on sources needs Django's permission to change them, which the read-only form does not use."""
+        return bool(request.user.has_perm("sources.change_source"))
+
+
+@admin.register(FetchLog)
+class FetchLogAdmin(ReadOnlyAdmin):
+    """Every fetch."""
+
+    list_display = (
+        "started_at",
+        "source",
+        "operation",
+        "outcome",
+        "http_status",
+        "duration_ms",
+        "rate_wait_ms",
+        "calls",
+        "bytes",
+        "records",
+        "rejected",
+    )
+    list_filter = ("source", "operation", "outcome")
+    list_select_related = ("source",)
+    show_full_result_count = False
+
+
+@admin.register(Quarantine)
+class QuarantineAdmin(ReadOnlyAdmin):
+    """Everything that was not believed."""
+
+    list_display = ("last_seen_at", "source", "operation", "reason", "row_key", "seen_count", "at")
+    list_filter = ("source", "operation")
+    list_select_related = ("source",)
+    search_fields = ("reason", "row_key")
+    show_full_result_count = False
+
+
+def _actor(request: HttpRequest) -> str:
+    return f"staff:{request.user.get_username()}"

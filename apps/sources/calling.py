@@ -1,0 +1,126 @@
+"""Calling one vendor: addresses made absolute, every answer noted in a journal, every failure in the room's words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from apps.core.errors import DeskError
+from apps.resilience import (
+    AddressRefused,
+    BadBody,
+    BodyTooLarge,
+    BreakerPhase,
+    Client,
+    HttpStatus,
+    Journey,
+    KitError,
+    RedirectRefused,
+    Request,
+    Response,
+)
+from apps.sources.errors import BadAnswer, NotAtVendor, VendorAway, VendorRefused
+from apps.sources.ports import Params, Reply
+from apps.sources.registry import Connection
+from apps.sources.strict import excerpt_of
+
+NOT_FOUND_STATUSES = (404, 410)
+FORBIDDING_STATUSES = (401, 403, 451)
+
+
+@dataclass(slots=True)
+class Journal:
+    """What one fetch went through, for the log: filled in call by call."""
+
+    operation: str
+    correlation_id: str = ""
+    calls: int = 0
+    size_bytes: int = 0
+    wait_s: float = 0.0
+    status: int | None = None
+    phase: BreakerPhase = BreakerPhase.CLOSED
+    received_at: datetime | None = None
+    error_code: str = ""
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of all bodies in order, or nothing when none came."""
+        return self._digest.hexdigest() if self.size_bytes else ""
+
+    def took(self, response: Response) -> datetime:
+        """Note a good answer and return when it came."""
+        self._travelled(response.journey)
+        self.status = response.status
+        self.size_bytes += len(response.body)
+        self._digest.update(response.body)
+        self.received_at = datetime.fromtimestamp(response.received_at_s, tz=UTC)
+        return self.received_at
+
+    def failed(self, error: KitError) -> None:
+        """Note a call that was given up."""
+        self.error_code = error.code
+        self.status = error.status if isinstance(error, HttpStatus) else None
+        if error.journey is not None:
+            self._travelled(error.journey)
+
+    def _travelled(self, journey: Journey) -> None:
+        self.calls += journey.attempts
+        self.wait_s += journey.wait_s
+        self.phase = journey.phase
+
+
+class VendorCaller:
+    """Calls one vendor through the kit's client; the `Caller` that feeds are given."""
+
+    def __init__(self, *, client: Client, slug: str, connection: Connection, journal: Journal) -> None:
+        self._client = client
+        self._slug = slug
+        self._connection = connection
+        self._journal = journal
+
+    async def get(self, path: str, params: Params = ()) -> Reply:
+        """Ask for `path`."""
+        return await self._send("GET", path, params, None)
+
+    async def post(self, path: str, body: object) -> Reply:
+        """Ask with a JSON body."""
+        return await self._send("POST", path, (), json.dumps(body, separators=(",", ":")).encode())
+
+    async def _send(self, method: str, path: str, params: Params, body: bytes | None) -> Reply:
+        request = Request(
+            operation=self._journal.operation,
+            method=method,
+            url=self._connection.base_url + path,
+            params=params,
+            json=body,
+            correlation_id=self._journal.correlation_id,
+        )
+        try:
+            response = await self._client.send(request, self._connection.policy)
+        except KitError as error:
+            self._journal.failed(error)
+            raise in_our_words(error, self._slug) from error
+        return Reply(body=response.body, received_at=self._journal.took(response))
+
+
+def in_our_words(error: KitError, slug: str) -> DeskError:
+    """Return the room's error for one of the kit's."""
+    if isinstance(error, BodyTooLarge | BadBody | RedirectRefused):
+        return BadAnswer(f"{slug}: {error}")
+    if isinstance(error, AddressRefused):
+        return VendorRefused(f"{slug}: {error}")
+    if isinstance(error, HttpStatus) and not error.transient:
+        return _on_status(error, slug)
+    return VendorAway(f"{slug}: {error}", retry_after_s=error.retry_after_s)
+
+
+def _on_status(error: HttpStatus, slug: str) -> DeskError:
+    said = excerpt_of(error.body)[:200]
+    if error.status in NOT_FOUND_STATUSES:
+        return NotAtVendor(f"{slug} does not know it (HTTP {error.status}): {said}")
+    if error.status in FORBIDDING_STATUSES:
+        return VendorRefused(f"{slug} refuses us (HTTP {error.status}): {said}")
+    return VendorRefused(f"{slug} does not take the question (HTTP {error.status}): {said}")

@@ -1,0 +1,151 @@
+"""The kit in Django: one client a process, shared state in Redis, and never a call while a transaction is open.
+
+The client is asynchronous and lives in an event loop of its own thread; `ask` hands a question to it and waits. It is
+made on first use, so that a forked worker makes its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+
+from apps.core.db import in_transaction
+from apps.resilience import (
+    BreakerChanged,
+    BreakerState,
+    Client,
+    Event,
+    FallbackStore,
+    HostPort,
+    MemoryStore,
+    PaceState,
+    RedisStore,
+    Request,
+    RetryScheduled,
+    StoreFellBack,
+)
+from apps.sources import registry
+from apps.sources.calling import Journal, VendorCaller
+from apps.sources.errors import CallInTransaction
+from apps.sources.ports import Caller, Vendor
+
+T = TypeVar("T")
+EngineKey = tuple[int, str, frozenset[HostPort]]
+log = structlog.get_logger(__name__)
+CLOSE_TIMEOUT_S = 5.0
+# Told apart by process, since a thread does not survive a fork, and by the settings that the client is made of.
+_engines: dict[EngineKey, Engine] = {}
+_making = threading.Lock()
+_is_in_transaction: ContextVar[bool] = ContextVar("is_in_transaction", default=False)
+
+
+class Engine:
+    """An event loop in a thread of its own with the client that lives in it."""
+
+    def __init__(self, redis_url: str, allowed_hosts: frozenset[HostPort]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sources-http", daemon=True)
+        self._thread.start()
+        self.client = self.run(_make_client(redis_url, allowed_hosts))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the loop and wait for its result; what interrupts the waiting cancels the work."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+    def stop(self) -> None:
+        """Close the client's connections and end the thread."""
+        asyncio.run_coroutine_threadsafe(self.client.close(), self._loop).result(CLOSE_TIMEOUT_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_TIMEOUT_S)
+        self._loop.close()
+
+
+def ask(vendor: Vendor, journal: Journal, question: Callable[[Caller], Awaitable[T]]) -> T:
+    """Let `question` call the vendor and return its answer. Raises the room's errors.
+
+    Raises CallInTransaction, before anything is sent, when a database transaction is open.
+    """
+    engine = _engine()
+    connection = registry.connection_of(vendor)
+    caller = VendorCaller(client=engine.client, slug=vendor.slug, connection=connection, journal=journal)
+
+    async def work() -> T:
+        return await question(caller)
+
+    # The loop's thread has no database connection of its own: what holds here travels with the context.
+    token = _is_in_transaction.set(in_transaction())
+    try:
+        return engine.run(work())
+    finally:
+        _is_in_transaction.reset(token)
+
+
+def look_breaker(slug: str) -> BreakerState:
+    """Return the state of a vendor's breaker."""
+    engine = _engine()
+    return engine.run(engine.client.look_breaker(slug))
+
+
+def look_pace(slug: str) -> PaceState:
+    """Return the state of a vendor's limiter."""
+    engine = _engine()
+    return engine.run(engine.client.look_pace(slug))
+
+
+def reset(slug: str) -> None:
+    """Close a vendor's breaker by hand and let its pace start afresh."""
+    engine = _engine()
+    engine.run(engine.client.reset(slug))
+
+
+def shut_down() -> None:
+    """Close the clients of this process; the next question makes a new one."""
+    with _making:
+        for key in [key for key in _engines if key[0] == os.getpid()]:
+            _engines.pop(key).stop()
+
+
+def refuse_inside_transaction(request: Request) -> None:
+    """Refuse a call while a transaction is open: it would hold locks for as long as the vendor likes."""
+    if _is_in_transaction.get():
+        raise CallInTransaction(f"{request.operation} was about to call out while a transaction was open")
+
+
+def _engine() -> Engine:
+    key = (os.getpid(), settings.KIT_REDIS_URL, registry.configured_hosts())
+    with _making:
+        if key not in _engines:
+            _engines[key] = Engine(key[1], key[2])
+        return _engines[key]
+
+
+async def _make_client(redis_url: str, allowed_hosts: frozenset[HostPort]) -> Client:
+    hooks = (_tell_log,)
+    store = FallbackStore(RedisStore(redis_url), MemoryStore(), hooks=hooks)
+    return Client(store=store, hooks=hooks, before_request=(refuse_inside_transaction,), allowed_hosts=allowed_hosts)
+
+
+def _tell_log(event: Event) -> None:
+    """Write the kit's news that an operator should see; single attempts are in the fetch log."""
+    if isinstance(event, BreakerChanged):
+        log.warning("breaker_changed", source=event.key, phase=event.phase.value)
+    elif isinstance(event, RetryScheduled):
+        log.info("retry_scheduled", source=event.key, operation=event.operation, reason=event.reason, delay_s=event.delay_s)
+    elif isinstance(event, StoreFellBack) and event.count & (event.count - 1) == 0:
+        # At powers of two: the first is news, the thousandth is not, and it never falls silent.
+        log.warning("kit_store_fell_back", verb=event.verb, count=event.count)
+
+
+atexit.register(shut_down)

@@ -1,0 +1,84 @@
+"""Sources, the log of every fetch, and the quarantine for what was not believed."""
+
+from __future__ import annotations
+
+from django.db import models
+
+SOURCE_STATES = ("on", "off", "paused")
+
+
+class Source(models.Model):
+    """A vendor as the desk uses it. Its address and key are settings, never rows."""
+
+    slug = models.CharField(max_length=30, primary_key=True)
+    name = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=[(state, state) for state in SOURCE_STATES], default="on")
+    state_reason = models.CharField(max_length=300, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("slug",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(state__in=SOURCE_STATES), name="source_state_is_known"),
+            models.CheckConstraint(condition=models.Q(state="on") | ~models.Q(state_reason=""), name="closed_source_says_why"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FetchLog(models.Model):
+    """One fetch: what was asked of a source, how long it took, and what came of it."""
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="fetches")
+    operation = models.CharField(max_length=30)
+    by = models.CharField(max_length=120)
+    started_at = models.DateTimeField()
+    duration_ms = models.IntegerField()
+    outcome = models.CharField(max_length=40, help_text="ok, incomplete, or the code of the error")
+    http_status = models.SmallIntegerField(null=True, blank=True)
+    calls = models.IntegerField(help_text="HTTP requests, repeats included")
+    bytes = models.BigIntegerField()
+    payload_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the bodies, in order")
+    rate_wait_ms = models.IntegerField(help_text="time spent waiting for free slots of the limiter")
+    breaker_state = models.CharField(max_length=10)
+    records = models.IntegerField()
+    rejected = models.IntegerField()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("source", "operation", "-started_at"), name="fetchlog_source_operation"),
+            models.Index(fields=("started_at",), name="fetchlog_started"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.operation} {self.outcome}"
+
+
+class Quarantine(models.Model):
+    """Something that a vendor said and the desk did not believe. The same thing said again is counted, not kept twice."""
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="quarantined")
+    operation = models.CharField(max_length=30)
+    reason = models.CharField(max_length=300)
+    row_key = models.CharField(max_length=200, blank=True, help_text="the vendor's own key of the row, when it has one")
+    excerpt = models.CharField(max_length=2000, blank=True)
+    payload_digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    seen_count = models.IntegerField(default=1)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "quarantine"
+        constraints = (models.UniqueConstraint(fields=("source", "payload_digest", "reason"), name="one_quarantine_per_fault"),)
+        indexes = (models.Index(fields=("source", "-last_seen_at"), name="quarantine_source_seen"),)
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.reason}"

@@ -1,0 +1,104 @@
+"""What a vendor folder is to the rest of the room: a `Vendor` with the feeds that it offers.
+
+A feed asks through a `Caller` (bytes first) and gives a `Gathered` (meaning second): good rows and, as values, the
+rows that were not believed, so that one bad row never stops the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from apps.sources.types import BookRecord, CandleRecord, InstrumentRecord, MarketRecord, PricePoint, Rejected
+
+T = TypeVar("T")
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The bytes of one good answer and when they came."""
+
+    body: bytes
+    received_at: datetime
+
+
+class Caller(Protocol):
+    """Calls one vendor: paths are relative to its base address. Raises the room's errors."""
+
+    async def get(self, path: str, params: Params = ()) -> Reply:
+        """Ask for `path`."""
+        ...
+
+    async def post(self, path: str, body: object) -> Reply:
+        """Ask with a JSON body; only for questions, which may be asked twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered(Generic[T]):
+    """What a feed gave. `complete` is False when a part of the answer could not be had.
+
+    Python 3.11 cannot call a slotted generic with its parameter: write `x: Gathered[T] = Gathered()`.
+    """
+
+    records: tuple[T, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    complete: bool = True
+
+    def plus(self, other: Gathered[T]) -> Gathered[T]:
+        """Return both together."""
+        return Gathered(
+            records=self.records + other.records,
+            rejected=self.rejected + other.rejected,
+            complete=self.complete and other.complete,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """An instrument with its bars."""
+
+    instrument: InstrumentRecord
+    bars: Gathered[CandleRecord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a live self-check found, in a sentence for the operator."""
+
+    is_good: bool
+    message: str
+
+
+OpenMarkets = Callable[[Caller], Awaitable[Gathered[MarketRecord]]]
+MarketStates = Callable[[Caller, Sequence[str]], Awaitable[Gathered[MarketRecord]]]
+Books = Callable[[Caller, Sequence[str]], Awaitable[Gathered[BookRecord]]]
+PriceHistory = Callable[[Caller, str], Awaitable[Gathered[PricePoint]]]
+Candles = Callable[[Caller, str, datetime | None], Awaitable[Chart]]
+Check = Callable[[Caller], Awaitable[CheckResult]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One vendor: where it lives, its published quota, and the feeds that it offers (None: not offered)."""
+
+    slug: str
+    name: str
+    base_url: str
+    rate_per_minute: int
+    check: Check
+    open_markets: OpenMarkets | None = None
+    market_states: MarketStates | None = None
+    books: Books | None = None
+    price_history: PriceHistory | None = None
+    candles: Candles | None = None
+    default_symbols: tuple[str, ...] = field(default=())
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """The names of the feeds that this vendor offers."""
+        names = ("open_markets", "market_states", "books", "price_history", "candles")
+        return tuple(name for name in names if getattr(self, name) is not None)

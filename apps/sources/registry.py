@@ -1,0 +1,60 @@
+"""Which vendors there are and how they are configured: slug to vendor, base address, pace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from django.conf import settings
+
+from apps.resilience import HostPort, Pace, Policy, host_of
+from apps.sources.errors import UnknownSource
+from apps.sources.ports import Vendor
+from apps.sources.vendors import polymarket_clob, polymarket_gamma, yahoo
+
+_ALL = (polymarket_gamma.VENDOR, polymarket_clob.VENDOR, yahoo.VENDOR)
+VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.slug: vendor for vendor in _ALL})
+DEADLINE_S = 60.0  # a slot of the limiter may lie some way ahead; a task still ends well within its own limit
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a vendor is called and at which pace."""
+
+    base_url: str
+    pace: Pace
+    policy: Policy
+
+
+def slugs() -> tuple[str, ...]:
+    """Return the slugs of all vendors."""
+    return tuple(VENDORS)
+
+
+def vendor_of(slug: str) -> Vendor:
+    """Return the vendor of a slug. Raises UnknownSource."""
+    vendor = VENDORS.get(slug)
+    if vendor is None:
+        raise UnknownSource(f"there is no source {slug!r}; known: {', '.join(VENDORS)}")
+    return vendor
+
+
+def connection_of(vendor: Vendor) -> Connection:
+    """Return the vendor's address and policy from settings, its own published ones where they say nothing."""
+    given = settings.VENDORS.get(vendor.slug, {})
+    pace = Pace.per_minute(int(given.get("rate_per_minute") or vendor.rate_per_minute))
+    policy = Policy(key=vendor.slug, pace=pace, deadline_s=DEADLINE_S)
+    return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy)
+
+
+def base_url_of(vendor: Vendor) -> str:
+    """Return the vendor's configured address, or its public one, without a slash at the end."""
+    given = settings.VENDORS.get(vendor.slug, {})
+    return str(given.get("base_url") or vendor.base_url).rstrip("/")
+
+
+def configured_hosts() -> frozenset[HostPort]:
+    """Return the hosts that settings name on purpose: only these may be local ones."""
+    given = (settings.VENDORS.get(slug, {}).get("base_url") for slug in VENDORS)
+    return frozenset(host_of(str(url)) for url in given if url)

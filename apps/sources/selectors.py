@@ -1,0 +1,160 @@
+"""Reading the sources: how fresh they are, how their fetches went, what was not believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
+
+from apps.sources import http, registry
+from apps.sources.models import FetchLog, Quarantine, Source
+from apps.sources.types import SourceState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """A source as others see it."""
+
+    slug: str
+    name: str
+    state: SourceState
+    state_reason: str
+    offers: tuple[str, ...]
+    base_url: str
+    last_success_at: datetime | None
+    last_error_at: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How long ago a source last brought something; None: never."""
+
+    slug: str
+    state: SourceState
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchStats:
+    """How the fetches of one source and operation went in a period."""
+
+    source: str
+    operation: str
+    fetches: int
+    failures: int
+    calls: int
+    records: int
+    rejected: int
+    mean_ms: float
+    max_ms: int
+    rate_wait_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerView:
+    """The breaker of a source as an operator sees it."""
+
+    slug: str
+    phase: str
+    failures: int
+    interval_ms: float
+
+
+def sources_table() -> QuerySet[Source]:
+    """Return the sources for lists that filter and page."""
+    return Source.objects.all()
+
+
+def fetch_logs_table() -> QuerySet[FetchLog]:
+    """Return the fetch log for lists that filter and page."""
+    return FetchLog.objects.all()
+
+
+def quarantine_table() -> QuerySet[Quarantine]:
+    """Return the quarantine for lists that filter and page."""
+    return Quarantine.objects.all()
+
+
+def list_sources() -> tuple[SourceView, ...]:
+    """Return every source that has a vendor, by slug."""
+    return tuple(_view(row) for row in Source.objects.filter(slug__in=registry.slugs()))
+
+
+def list_freshness(*, now: datetime) -> tuple[Freshness, ...]:
+    """Return the age of every source's last success, by slug."""
+    return tuple(
+        Freshness(
+            slug=row.slug,
+            state=cast("SourceState", row.state),
+            age_s=None if row.last_success_at is None else (now - row.last_success_at).total_seconds(),
+        )
+        for row in Source.objects.filter(slug__in=registry.slugs())
+    )
+
+
+def fetch_stats(*, since: datetime) -> tuple[FetchStats, ...]:
+    """Return how fetches went since a moment, by source and operation."""
+    rows = (
+        FetchLog.objects.filter(started_at__gte=since)
+        .order_by("source_id", "operation")
+        .values("source_id", "operation")
+        .annotate(
+            fetches=Count("id"),
+            failures=Count("id", filter=~Q(outcome__in=("ok", "incomplete"))),
+            sum_calls=Sum("calls"),
+            sum_records=Sum("records"),
+            sum_rejected=Sum("rejected"),
+            mean_ms=Avg("duration_ms"),
+            max_ms=Max("duration_ms"),
+            sum_wait_ms=Sum("rate_wait_ms"),
+        )
+    )
+    return tuple(
+        FetchStats(
+            source=row["source_id"],
+            operation=row["operation"],
+            fetches=row["fetches"],
+            failures=row["failures"],
+            calls=row["sum_calls"],
+            records=row["sum_records"],
+            rejected=row["sum_rejected"],
+            mean_ms=float(row["mean_ms"]),
+            max_ms=row["max_ms"],
+            rate_wait_ms=row["sum_wait_ms"],
+        )
+        for row in rows
+    )
+
+
+def quarantine_counts(*, since: datetime) -> dict[str, int]:
+    """Return how many different faults of each source were seen since a moment."""
+    rows = Quarantine.objects.filter(last_seen_at__gte=since).order_by("source_id").values_list("source_id")
+    return dict(rows.annotate(count=Count("id")))
+
+
+def list_breakers() -> tuple[BreakerView, ...]:
+    """Return the breaker of every source and the interval that its limiter keeps now; one or two round trips to Redis each."""
+    views = []
+    for slug in registry.slugs():
+        breaker, pace = http.look_breaker(slug), http.look_pace(slug)
+        interval_us = max(pace.interval_us, registry.connection_of(registry.vendor_of(slug)).pace.interval_us)
+        views.append(BreakerView(slug=slug, phase=breaker.phase.value, failures=breaker.failures, interval_ms=interval_us / 1000))
+    return tuple(views)
+
+
+def _view(row: Source) -> SourceView:
+    vendor = registry.vendor_of(row.slug)
+    return SourceView(
+        slug=row.slug,
+        name=row.name,
+        state=cast("SourceState", row.state),
+        state_reason=row.state_reason,
+        offers=vendor.offers,
+        base_url=registry.base_url_of(vendor),
+        last_success_at=row.last_success_at,
+        last_error_at=row.last_error_at,
+        last_error=row.last_error,
+    )

@@ -1,0 +1,48 @@
+"""One fetch of all that a source offers, for the command line: counts only, nothing is stored but the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from apps.core.db import durable
+from apps.sources.ports import Vendor
+from apps.sources.registry import VENDORS, vendor_of
+from apps.sources.services.fetching import fetch_books, fetch_candles, fetch_markets
+from apps.sources.types import Batch, FetchCounts
+
+BOOKS_MAX = 40  # enough to see that books come; the desk itself asks for what it watches
+
+
+@durable
+def fetch_everything(*, source: str, keys: Sequence[str], now: datetime, by: str) -> tuple[FetchCounts, ...]:
+    """Fetch what a source offers and return the counts of each fetch.
+
+    `keys` are symbols or outcome keys; without them a source that needs some takes its own default symbols, or the
+    outcomes of the first open markets of the sources that list markets. Raises what the fetches raise.
+    """
+    vendor = vendor_of(source)
+    batches = _batches(vendor, keys, now=now, by=by)
+    return tuple(
+        FetchCounts(operation=batch.operation, records=len(batch.records), rejected=len(batch.rejected), stale=batch.stale)
+        for batch in batches
+    )
+
+
+def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> Iterator[Batch[Any]]:
+    if vendor.open_markets is not None:
+        yield fetch_markets(source=vendor.slug, now=now, by=by)
+    if vendor.books is not None:
+        outcome_keys = keys or _open_outcomes(now=now, by=by)
+        yield fetch_books(source=vendor.slug, outcome_keys=outcome_keys, now=now, by=by)
+    if vendor.candles is not None:
+        for symbol in keys or vendor.default_symbols:
+            yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
+
+
+def _open_outcomes(*, now: datetime, by: str) -> list[str]:
+    """Return the keys of some outcomes that are traded now."""
+    listing = [slug for slug, vendor in VENDORS.items() if vendor.open_markets is not None]
+    markets = [market for slug in listing for market in fetch_markets(source=slug, now=now, by=by).records]
+    return [outcome.key for market in markets if market.accepts_orders for outcome in market.outcomes][:BOOKS_MAX]

@@ -1,0 +1,90 @@
+"""Keeping the sources themselves: their rows, their being on or paused, their health."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.audit.services import record
+from apps.core import clock
+from apps.core.db import durable, transaction
+from apps.core.errors import DeskError, Invalid
+from apps.sources import http, registry, visits
+from apps.sources.calling import Journal
+from apps.sources.errors import UnknownSource
+from apps.sources.models import Source
+from apps.sources.ports import CheckResult, Gathered
+from apps.sources.visits import Visit
+
+REASON_LENGTH = 300
+
+
+@transaction
+def ensure_sources(*, by: str, now: datetime) -> int:
+    """Make a row for every registered vendor that has none, and return how many were made."""
+    known = set(Source.objects.values_list("slug", flat=True))
+    missing = [vendor for slug, vendor in registry.VENDORS.items() if slug not in known]
+    rows = [Source(slug=vendor.slug, name=vendor.name, created_at=now) for vendor in missing]
+    Source.objects.bulk_create(rows, ignore_conflicts=True)
+    if missing:
+        slugs = [vendor.slug for vendor in missing]
+        record(action="sources.added", subject="sources", by=by, now=now, detail={"slugs": slugs})
+    return len(missing)
+
+
+@transaction
+def pause(*, source: str, reason: str, by: str, now: datetime) -> None:
+    """Stop fetching from a source until it is resumed. Pausing a paused one changes its reason.
+
+    Raises UnknownSource, and Invalid without a reason.
+    """
+    if not reason.strip() or len(reason) > REASON_LENGTH:
+        raise Invalid(f"a reason of at most {REASON_LENGTH} characters is needed", field="reason")
+    _change(source, "paused", reason.strip())
+    record(action="source.paused", subject=source, by=by, now=now, detail={"reason": reason.strip()})
+
+
+@transaction
+def resume(*, source: str, by: str, now: datetime) -> None:
+    """Let a source be fetched again. Raises UnknownSource."""
+    _change(source, "on", "")
+    record(action="source.resumed", subject=source, by=by, now=now, detail={})
+
+
+@durable
+def reset_breaker(*, source: str, by: str, now: datetime) -> None:
+    """Close a source's breaker by hand and let its pace start afresh. Raises UnknownSource."""
+    vendor = registry.vendor_of(source)
+    http.reset(vendor.slug)
+    _record_reset(source=source, by=by, now=now)
+
+
+@durable
+def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
+    """Ask the live vendor one small question, also when the source is paused. Raises UnknownSource."""
+    vendor = registry.vendor_of(source)
+    ensure_sources(by=by, now=now)
+    journal = Journal(operation="check")
+    started_s = clock.monotonic_s()
+    failure: DeskError | None = None
+    try:
+        result = http.ask(vendor, journal, vendor.check)
+    except DeskError as error:
+        failure = error
+        result = CheckResult(is_good=False, message=f"{error.code}: {error}")
+    duration_s = clock.monotonic_s() - started_s
+    visit = Visit(source=source, journal=journal, duration_s=duration_s, now=now, by=by)
+    if failure is None:
+        visits.note_success(visit, Gathered())
+    else:
+        visits.note_failure(visit, failure)
+    return result
+
+
+@transaction
+def _record_reset(*, source: str, by: str, now: datetime) -> None:
+    record(action="source.breaker_reset", subject=source, by=by, now=now, detail={})
+
+
+def _change(slug: str, state: str, reason: str) -> None:
+    if not Source.objects.filter(slug=slug).update(state=state, state_reason=reason):
+        raise UnknownSource(f"there is no source {slug!r}")

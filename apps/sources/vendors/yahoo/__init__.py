@@ -1,0 +1,15 @@
+"""Yahoo chart: daily bars of indices, futures and shares. No key; the vendor publishes no quota, so ours is modest."""
+
+from apps.sources.ports import Vendor
+from apps.sources.vendors.yahoo.check import check
+from apps.sources.vendors.yahoo.feed import candles
+
+VENDOR = Vendor(
+    slug="yahoo",
+    name="Yahoo chart",
+    base_url="https://query1.finance.yahoo.com",
+    rate_per_minute=60,
+    check=check,
+    candles=candles,
+    default_symbols=("^GSPC", "^IXIC", "CL=F", "^VIX"),
+)

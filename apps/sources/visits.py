@@ -1,0 +1,107 @@
+"""The written trace of a fetch: one log row, the source's freshness, and the quarantine. The tables' own room only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db import connection
+
+from apps.core.db import transaction
+from apps.core.errors import DeskError
+from apps.sources.calling import Journal
+from apps.sources.errors import BadAnswer
+from apps.sources.models import FetchLog, Source
+from apps.sources.ports import Gathered
+from apps.sources.types import Rejected
+
+T = TypeVar("T")
+QUARANTINED_MAX = 500  # a vendor that turns bad altogether shows as well in 500 rows as in 5,000
+ERROR_LENGTH = 300
+
+_QUARANTINE = """
+INSERT INTO sources_quarantine
+    (source_id, operation, reason, row_key, excerpt, payload_digest, at, last_seen_at, seen_count)
+SELECT %(source)s, %(operation)s, reason, row_key, excerpt, digest, %(now)s, %(now)s, 1
+FROM unnest(%(reasons)s::text[], %(keys)s::text[], %(excerpts)s::text[], %(digests)s::text[])
+    AS fault (reason, row_key, excerpt, digest)
+ON CONFLICT (source_id, payload_digest, reason) DO UPDATE
+SET seen_count = sources_quarantine.seen_count + 1, last_seen_at = EXCLUDED.last_seen_at, excerpt = EXCLUDED.excerpt
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One fetch as it is written down: to whom, what it went through, how long it took, and for whom."""
+
+    source: str
+    journal: Journal
+    duration_s: float
+    now: datetime
+    by: str
+
+
+@transaction
+def note_success(visit: Visit, gathered: Gathered[T]) -> None:
+    """Write down a fetch that brought something."""
+    outcome = "ok" if gathered.complete else "incomplete"
+    _note(visit, outcome, records=len(gathered.records), rejected=len(gathered.rejected))
+    _quarantine(visit, gathered.rejected)
+    Source.objects.filter(slug=visit.source).update(last_success_at=visit.now)
+
+
+@transaction
+def note_failure(visit: Visit, error: DeskError) -> None:
+    """Write down a fetch that failed; an answer that was not believed goes into the quarantine whole."""
+    rejected = (Rejected(reason=error.reason, excerpt=error.excerpt),) if isinstance(error, BadAnswer) else ()
+    _note(visit, visit.journal.error_code or error.code, records=0, rejected=len(rejected))
+    _quarantine(visit, rejected)
+    text = f"{error.code}: {error}".replace("\x00", "")[:ERROR_LENGTH]
+    Source.objects.filter(slug=visit.source).update(last_error_at=visit.now, last_error=text)
+
+
+def _note(visit: Visit, outcome: str, *, records: int, rejected: int) -> None:
+    journal = visit.journal
+    FetchLog.objects.create(
+        source_id=visit.source,
+        operation=journal.operation,
+        by=visit.by,
+        started_at=visit.now,
+        duration_ms=round(visit.duration_s * 1000),
+        outcome=outcome,
+        http_status=journal.status,
+        calls=journal.calls,
+        bytes=journal.size_bytes,
+        payload_digest=journal.digest,
+        rate_wait_ms=round(journal.wait_s * 1000),
+        breaker_state=journal.phase.value,
+        records=records,
+        rejected=rejected,
+    )
+
+
+def _quarantine(visit: Visit, rejected: Sequence[Rejected]) -> None:
+    """Keep each fault once: the same row with the same reason is counted. One statement, in one order of keys."""
+    faults = {(digest_of(fault), fault.reason): fault for fault in rejected[:QUARANTINED_MAX]}
+    if not faults:
+        return
+    ordered = sorted(faults)
+    parameters: dict[str, Any] = {
+        "source": visit.source,
+        "operation": visit.journal.operation,
+        "now": visit.now,
+        "reasons": [reason for _, reason in ordered],
+        "keys": [faults[key].key for key in ordered],
+        "excerpts": [faults[key].excerpt for key in ordered],
+        "digests": [digest for digest, _ in ordered],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_QUARANTINE, parameters)
+
+
+def digest_of(fault: Rejected) -> str:
+    """Return the fingerprint that a fault is known by: of the row's own key, or of what was said when it has none."""
+    return hashlib.sha256((fault.key or fault.excerpt).encode("utf-8", "replace")).hexdigest()
