@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.sources.world.errors import WorldRefused
@@ -172,17 +173,20 @@ def sample_folder() -> Path:
 
 
 def load_recording(folder: Path | None = None) -> Recording:
-    """Read the recording from its two Parquet files (0.2 s)."""
-    folder = folder or sample_folder()
-    books = pq.ParquetFile(folder / "books.parquet").read(use_threads=False)
-    facts = pq.ParquetFile(folder / "markets.parquet").read(use_threads=False).to_pylist()
-    reader = _Books(books)
-    markets = sorted((reader.market(fact) for fact in facts), key=lambda market: market.ends_ms)
+    """Read the recording from its two Parquet files (0.2 s) and give back what reading took (70 MB)."""
+    markets = sorted(_read_markets(folder or sample_folder()), key=lambda market: market.ends_ms)
+    pa.default_memory_pool().release_unused()
     return Recording(
         markets=tuple(markets),
         by_condition={market.condition_id: market for market in markets},
         by_token={track.token_id: (market, track) for market in markets for track in market.tracks},
     )
+
+
+def _read_markets(folder: Path) -> list[RecordedMarket]:
+    facts = pq.ParquetFile(folder / "markets.parquet").read(use_threads=False).to_pylist()
+    books = _Books(pq.ParquetFile(folder / "books.parquet").read(use_threads=False))
+    return [books.market(fact) for fact in facts]
 
 
 class _Books:
