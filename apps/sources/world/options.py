@@ -20,6 +20,8 @@ class Options:
     host: str
     speed: float
     bar_every_s: float
+    markets: int | None
+    waits: bool
     state: Path | None
     ready_file: Path | None
 
@@ -31,6 +33,8 @@ class Options:
             raise WorldRefused(f"--speed {self.speed:g} is not a speed (above 0)")
         if not (isfinite(self.bar_every_s) and self.bar_every_s / self.speed >= BAR_GAP_MIN_S):
             raise WorldRefused(f"--bar-every {self.bar_every_s:g} is too short at speed {self.speed:g}: bars must be 1 s apart")
+        if self.markets is not None and self.markets < 1:
+            raise WorldRefused(f"--markets {self.markets} leaves nothing to play")
         return self
 
 
@@ -40,6 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--speed", type=float, default=60.0, help="recorded seconds in one real second")
     parser.add_argument("--bar-every", type=float, default=600.0, metavar="S", help="recorded seconds between two daily bars")
+    parser.add_argument("--markets", type=int, metavar="N", help="play only the first N recorded markets")
+    parser.add_argument("--wait", action="store_true", help="let time stand still until a vendor is first called")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the place here and continue from it")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written as JSON once the server listens")
 
@@ -52,6 +58,8 @@ def options_from(values: dict[str, object]) -> Options:
         host=parsed.host,
         speed=parsed.speed,
         bar_every_s=parsed.bar_every,
+        markets=parsed.markets,
+        waits=parsed.wait,
         state=parsed.state,
         ready_file=parsed.ready_file,
     ).checked()

@@ -23,7 +23,7 @@ from apps.sources.world.recording import load_recording
 from apps.sources.world.state import read_place, write_place, write_whole
 from apps.sources.world.status import VENDORS, Status
 from apps.sources.world.tape import load_tape
-from apps.sources.world.timeline import Timeline, resumed
+from apps.sources.world.timeline import Timeline, is_crash_restart, resumed
 from apps.sources.world.world import World
 from apps.sources.world.yahoo import Yahoo
 
@@ -34,14 +34,17 @@ BODY_MAX = 1 << 20
 
 def build_world(options: Options, now_s: Callable[[], float]) -> World:
     """Load the recording and take the place from the state file, or begin now. Raises WorldRefused."""
-    recording = load_recording()
+    recording = load_recording(first=options.markets)
     begins_ms = recording.begins_ms
     place = read_place(options.state) if options.state else None
     if place is None:
         timeline = Timeline(now_s(), begins_ms, options.speed)
     else:
         timeline = resumed(place, speed=options.speed, now_s=now_s(), anchor_recorded_ms=begins_ms)
-    return World(recording=recording, tape=load_tape(options.bar_every_s), timeline=timeline, now_s=now_s)
+    world = World(recording=recording, tape=load_tape(options.bar_every_s), timeline=timeline, now_s=now_s)
+    if options.waits and not (place and is_crash_restart(place, now_s())):
+        world.wait()
+    return world
 
 
 def build_app(world: World, *middlewares: Middleware) -> web.Application:
@@ -59,6 +62,8 @@ def _counting(world: World) -> Middleware:
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         vendor = request.path.split("/", 2)[1]
         if vendor in VENDORS:
+            if world.waits_at_ms is not None:
+                world.begin()
             world.requests[vendor] += 1
         return await handler(request)
 

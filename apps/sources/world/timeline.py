@@ -35,6 +35,11 @@ class Timeline:
         """Tell which recorded moment (epoch milliseconds) is playing at `wire_s`."""
         return floor(self.anchor_recorded_ms + (wire_s - self.anchor_wire_s) * 1000 * self.speed)
 
+    def moved_to(self, wire_s: float, recorded_ms: int) -> Timeline:
+        """Return the same line, moved so that `recorded_ms` plays at `wire_s`."""
+        elapsed_s = (recorded_ms - self.anchor_recorded_ms) / 1000
+        return Timeline(wire_s - elapsed_s / self.speed, self.anchor_recorded_ms, self.speed)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -46,15 +51,19 @@ class Place:
     saved_real_s: float
 
 
+def is_crash_restart(place: Place, now_s: float) -> bool:
+    """Tell whether the gap since `place` was written is that of a crash, not of a stop."""
+    return now_s - place.saved_real_s < CRASH_GAP_S
+
+
 def resumed(place: Place, *, speed: float, now_s: float, anchor_recorded_ms: int) -> Timeline:
     """Continue from `place`.
 
     After a crash (a gap under 30 s) the anchor is kept and nothing shifts. After a longer stop time stood still:
     the anchor moves by the pause. With another speed the position is kept and the line turns around it.
     """
-    pause_s = now_s - place.saved_real_s
     if speed == place.speed:
-        shift_s = pause_s if pause_s >= CRASH_GAP_S else 0.0
+        shift_s = 0.0 if is_crash_restart(place, now_s) else now_s - place.saved_real_s
         return Timeline(place.anchor_real_s + shift_s, anchor_recorded_ms, speed)
     elapsed_s = (place.position_ms - anchor_recorded_ms) / 1000
     return Timeline(now_s - elapsed_s / speed, anchor_recorded_ms, speed)

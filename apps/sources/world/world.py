@@ -19,11 +19,24 @@ class World:
     tape: Tape
     timeline: Timeline
     now_s: Callable[[], float]
+    waits_at_ms: int | None = None
     requests: Counter[str] = field(default_factory=Counter)
 
     def at_ms(self) -> int:
-        """Tell the recorded moment that is playing now."""
-        return self.timeline.recorded_ms(self.now_s())
+        """Tell the recorded moment that is playing now; it stands still while the world waits for its first call."""
+        now_s = self.now_s()
+        if self.waits_at_ms is not None:
+            self.timeline = self.timeline.moved_to(now_s, self.waits_at_ms)
+        return self.timeline.recorded_ms(now_s)
+
+    def wait(self) -> None:
+        """Let time stand still until `begin`."""
+        self.waits_at_ms = self.at_ms()
+
+    def begin(self) -> None:
+        """Let time run, from where it stands."""
+        self.at_ms()
+        self.waits_at_ms = None
 
     def listed(self, at_ms: int) -> list[RecordedMarket]:
         """Return the markets that the vendor has listed by `at_ms`, earliest first."""
@@ -35,10 +48,10 @@ class World:
 
     def place(self) -> Place:
         """Return where the world stands, to be kept on disk."""
-        now_s = self.now_s()
+        position_ms = self.at_ms()
         return Place(
             anchor_real_s=self.timeline.anchor_wire_s,
-            position_ms=self.timeline.recorded_ms(now_s),
+            position_ms=position_ms,
             speed=self.timeline.speed,
-            saved_real_s=now_s,
+            saved_real_s=self.now_s(),
         )
