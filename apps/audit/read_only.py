@@ -6,11 +6,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
-    """Shows rows and offers no way to change them."""
-
-    list_per_page = 50
-    show_full_result_count = False  # counting a million rows for a page of fifty is not worth its time
+class ReadOnly:
+    """Takes away every way to change rows; put it before the admin or inline class."""
 
     def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
         """Nobody adds rows by hand."""
@@ -23,3 +20,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
         """Nobody deletes rows."""
         return False
+
+
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """Shows rows and offers no way to change them."""
+
+    list_per_page = 50
+    show_full_result_count = False  # counting a million rows for a page of fifty is not worth its time

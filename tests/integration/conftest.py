@@ -19,6 +19,6 @@ def _flush_may_empty_append_only_tables() -> Iterator[None]:
     def run_as_replica(self: DatabaseOperations, sql_list: Iterable[str]) -> None:
         run_flush(self, ["SET LOCAL session_replication_role = replica", *sql_list])
 
-    DatabaseOperations.execute_sql_flush = run_as_replica  # type: ignore[method-assign]
+    DatabaseOperations.execute_sql_flush = run_as_replica  # type: ignore[method-assign,assignment]
     yield
     DatabaseOperations.execute_sql_flush = run_flush  # type: ignore[method-assign]

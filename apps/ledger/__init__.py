@@ -1,0 +1,1 @@
+"""The book: double entry that has never heard of a bet."""
