@@ -53,7 +53,6 @@ unlock_environment() {
 }
 
 make_environment() {
-    found=$(find_python) || refuse "Python 3.11 or newer with venv is needed and was not found on PATH"
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         rm -rf .venv/bin .venv/lib .venv/lib64 .venv/include .venv/pyvenv.cfg
         "$found" -m venv .venv >.venv/install.log 2>&1 || refuse "$found cannot make a virtual environment: $(tail -n 1 .venv/install.log)"
@@ -69,6 +68,7 @@ need_environment() {
     for name in "$@"; do
         if is_current "$name"; then return 0; fi
     done
+    found=$(find_python) || refuse "Python 3.11 or newer with venv is needed and was not found on PATH"
     lock_environment
     for name in "$@"; do
         if is_current "$name"; then

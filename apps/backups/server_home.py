@@ -101,11 +101,20 @@ def _private_copy(installation: Path) -> Path:
     make_passable(SYSTEM_ROOT)
     unfinished = SYSTEM_ROOT / f"programs-{name}.{os.getpid()}"
     shutil.copytree(installation, unfinished, symlinks=True)
+    for path in (unfinished, *unfinished.rglob("*")):
+        _open_for_reading(path)
     try:
         unfinished.rename(target)
     except OSError:  # another process was faster, and its copy is as good
         shutil.rmtree(unfinished)
     return target
+
+
+def _open_for_reading(path: Path) -> None:
+    """Let everybody read our copy of a program that anybody can download; the installed one may be closed to others."""
+    if not path.is_symlink():
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
 
 
 def _can_enter(folder: Path) -> bool:

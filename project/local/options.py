@@ -14,6 +14,7 @@ from project.local.preflight import CannotStart
 HIGHEST_PORT = 65535
 FASTEST = 3600.0  # an hour a second; above it polling sees nothing of a market
 MOST_WORKERS = 64
+MOST_MARKETS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Options:
     is_live: bool
     exits_when_settled: bool
     is_json: bool
+    markets: int | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,6 +53,7 @@ def read_options(arguments: Sequence[str], *, root: Path) -> Options:
         is_live=chosen.live,
         exits_when_settled=chosen.exit_when_settled,
         is_json=chosen.json,
+        markets=chosen.markets,
     )
 
 
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--port", type=_port, default=8000, help="of the web pages and the API (default: 8000; 0: any free one)")
     add("--speed", type=_speed, default=60.0, help="of the recorded world (default: 60 times life)")
+    add("--markets", type=_markets, metavar="N", help="play only the first N recorded markets")
     add("--data", type=Path, metavar="DIR", help="where everything is kept (default: .local/ in the checkout)")
     add("--workers", type=_workers, default=1, metavar="N", help="multiplies the children that fetch")
     add("--no-beat", action="store_true", help="start no scheduler")
@@ -74,6 +78,10 @@ def _port(text: str) -> int:
 
 def _workers(text: str) -> int:
     return int(_between(text, 1, MOST_WORKERS, whole=True))
+
+
+def _markets(text: str) -> int:
+    return int(_between(text, 1, MOST_MARKETS, whole=True))
 
 
 def _speed(text: str) -> float:

@@ -56,9 +56,13 @@ def beat_command() -> tuple[str, ...]:
     )
 
 
-def world_command(port: int, speed: float, state: str, ready: str) -> tuple[str, ...]:
-    """Return the recorded world's command line after `python -m`; production has none, it talks to the vendors."""
+def world_command(port: int, speed: float, state: str, ready: str, markets: int | None = None) -> tuple[str, ...]:
+    """Return the recorded world's command line after `python -m`; production has none, it talks to the vendors.
+
+    It waits for its first caller, so that no market passes while the workers start.
+    """
     return (
-        *("apps.sources.world", "--port", str(port), "--speed", f"{speed:g}"),
+        *("apps.sources.world", "--port", str(port), "--speed", f"{speed:g}", "--wait"),
         *("--state", state, "--ready-file", ready),
+        *(("--markets", str(markets)) if markets else ()),
     )

@@ -47,7 +47,7 @@ def world_service(options: Options, folder: DataFolder, port: int, environment: 
     ready = folder.path / "world.ready"
     return Service(
         name="world",
-        command=_python(world_command(port, options.speed, str(folder.path / "world.json"), str(ready))),
+        command=_python(world_command(port, options.speed, str(folder.path / "world.json"), str(ready), options.markets)),
         environment=environment,
         is_ready=ready.exists,
         prepare=lambda: ready.unlink(missing_ok=True),

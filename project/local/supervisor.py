@@ -126,9 +126,9 @@ class Supervisor:
                 self._bury(child, child.process)
             elif not child.was_ready and child.service.is_ready():
                 child.was_ready = True
+                self._changed()
                 if child.failures:
                     self._say(f"{child.service.name} runs again (pid {child.process.pid})")
-                self._changed()
 
     def pause(self, duration_s: float = STEP_S) -> None:
         """Wait a moment. Raises Stopped when the operator asked for the end."""
