@@ -1,0 +1,12 @@
+"""Decisions are never changed."""
+
+from django.db import migrations
+
+from apps.core.triggers import append_only
+
+
+class Migration(migrations.Migration):
+    """Set the trigger."""
+
+    dependencies = [("risk", "0001_tables")]
+    operations = [append_only("risk_decision")]

@@ -1,0 +1,1 @@
+"""Outcomes become money, exactly once."""
