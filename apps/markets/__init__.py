@@ -1,0 +1,1 @@
+"""The store: events, markets, outcomes, quotes, instruments, candles, results."""

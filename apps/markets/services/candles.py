@@ -1,0 +1,172 @@
+"""Bars into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from apps.audit import services as audit
+from apps.core import bell
+from apps.core.db import durable, only_one, transaction
+from apps.markets.models import Candle, Instrument
+from apps.markets.services.resolution import restate_rolled
+from apps.markets.types import CandleCounts
+from apps.sources import services as sources
+
+if TYPE_CHECKING:
+    from apps.sources.types import CandleRecord, InstrumentRecord
+
+PRICES = ("open", "high", "low", "close")
+CHANGEABLE = (*PRICES, "volume", "is_final", "received_at")
+BARS_AGAIN = 30
+DESCRIPTION = ("name", "kind", "currency", "note")
+
+
+@dataclass(slots=True)
+class Changes:
+    """The bars of one fetch by what they change."""
+
+    created: list[Candle] = field(default_factory=list)
+    updated: list[Candle] = field(default_factory=list)
+    restated: list[Candle] = field(default_factory=list)
+    unchanged: int = 0
+    invalid: int = 0
+
+    @property
+    def has_new_final(self) -> bool:
+        """Tell whether a bar became final, which is a new price of the instrument."""
+        return any(bar.is_final for bar in (*self.created, *self.updated)) or bool(self.restated)
+
+
+@durable
+def refresh_candles(*, source: str, symbol: str, now: datetime, by: str) -> CandleCounts:
+    """Fetch an instrument with its bars and store what changed; nothing when another is at it."""
+    with only_one(f"markets.candles.{source}.{symbol}") as is_ours:
+        if not is_ours:
+            return CandleCounts()
+        since = _since(source, symbol)
+        instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by, since=since)
+        rejected = len(batch.rejected)
+        return store_candles(source=source, instrument=instrument, bars=batch.records, now=now, by=by, rejected=rejected)
+
+
+def _since(source: str, symbol: str) -> datetime | None:
+    """Return from where to ask again: a few bars back, so that late restatements are seen; None for the whole history."""
+    stored = Candle.objects.filter(instrument__source=source, instrument__symbol=symbol).order_by("-closes_at")
+    return stored.values_list("closes_at", flat=True)[BARS_AGAIN:][:1].first()
+
+
+@transaction
+def store_candles(
+    *, source: str, instrument: InstrumentRecord, bars: Sequence[CandleRecord], now: datetime, by: str, rejected: int = 0
+) -> CandleCounts:
+    """Store the bars of one answer.
+
+    A bar that is not final follows the vendor, and vanishes when the answer no longer has it. A final bar never goes
+    back to being unfinished; when its prices change it is counted as restated, written to the audit log, and the rolled
+    markets that it valued are resolved again.
+    """
+    row = _describe(source, instrument, now=now)
+    changes = _compare(row, bars, now=now)
+    Candle.objects.bulk_create(changes.created)
+    Candle.objects.bulk_update([*changes.updated, *changes.restated], CHANGEABLE, batch_size=1000)
+    _drop_ghosts(row, bars)
+    if changes.restated:
+        restate_rolled(bars=changes.restated, now=now, by=by)
+    if changes.has_new_final:
+        _tell(row, changes, now=now, by=by)
+    return _count(changes, seen=len(bars), rejected=rejected)
+
+
+def _describe(source: str, instrument: InstrumentRecord, *, now: datetime) -> Instrument:
+    """Find or make the instrument, lock it against other loaders, and keep its description as the vendor gives it."""
+    described = {name: getattr(instrument, name) for name in DESCRIPTION}
+    row, _ = Instrument.objects.select_for_update(no_key=True).get_or_create(
+        source=source, symbol=instrument.symbol, defaults={**described, "created_at": now}
+    )
+    if any(getattr(row, name) != value for name, value in described.items()):
+        Instrument.objects.filter(id=row.id).update(**described)
+    return row
+
+
+def _compare(instrument: Instrument, bars: Sequence[CandleRecord], *, now: datetime) -> Changes:
+    moments = [bar.closes_at for bar in bars]
+    stored = (
+        instrument.candles.filter(closes_at__gte=min(moments), closes_at__lte=max(moments)) if bars else Candle.objects.none()
+    )
+    by_moment = {row.closes_at: row for row in stored}
+    changes = Changes()
+    for bar in {bar.closes_at: bar for bar in bars}.values():
+        _place(changes, by_moment.get(bar.closes_at), bar, instrument, now)
+    return changes
+
+
+def _place(changes: Changes, stored: Candle | None, bar: CandleRecord, instrument: Instrument, now: datetime) -> None:
+    """Put one bar where it belongs among the changes."""
+    if not _is_sound(bar):
+        changes.invalid += 1
+    elif stored is None:
+        changes.created.append(_write(Candle(instrument=instrument, closes_at=bar.closes_at), bar, now))
+    elif _is_same(stored, bar) or (stored.is_final and not bar.final):
+        changes.unchanged += 1
+    elif stored.is_final and any(getattr(stored, name) != getattr(bar, name) for name in PRICES):
+        changes.restated.append(_write(stored, bar, now))
+    else:
+        changes.updated.append(_write(stored, bar, now))
+
+
+def _is_sound(bar: CandleRecord) -> bool:
+    """Tell whether the prices of a bar do not contradict each other; a price below zero is possible (oil, April 2020)."""
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return all(price.is_finite() for price in prices) and bar.low == min(prices) and bar.high == max(prices)
+
+
+def _is_same(stored: Candle, bar: CandleRecord) -> bool:
+    is_same_price = all(getattr(stored, name) == getattr(bar, name) for name in PRICES)
+    return is_same_price and stored.volume == bar.volume and stored.is_final == bar.final
+
+
+def _write(row: Candle, bar: CandleRecord, now: datetime) -> Candle:
+    for name in (*PRICES, "volume"):
+        setattr(row, name, getattr(bar, name))
+    row.is_final = bar.final
+    row.received_at = now
+    return row
+
+
+def _drop_ghosts(instrument: Instrument, bars: Sequence[CandleRecord]) -> None:
+    """Delete unfinished bars that the answer no longer has: vendors stamp a running bar with the time of its last trade."""
+    if bars:
+        moments = [bar.closes_at for bar in bars]
+        running = instrument.candles.filter(is_final=False, closes_at__gte=min(moments))
+        running.exclude(closes_at__in=moments).delete()
+
+
+def _count(changes: Changes, *, seen: int, rejected: int) -> CandleCounts:
+    return CandleCounts(
+        seen=seen,
+        created=len(changes.created),
+        updated=len(changes.updated),
+        unchanged=changes.unchanged,
+        restated=len(changes.restated),
+        invalid=changes.invalid,
+        rejected=rejected,
+    )
+
+
+def _tell(instrument: Instrument, changes: Changes, *, now: datetime, by: str) -> None:
+    """Write one audit event for the batch and wake the forecasters."""
+    bars = sorted((*changes.created, *changes.updated, *changes.restated), key=lambda bar: bar.closes_at)
+    lines = "\n".join(f"{bar.closes_at.isoformat()}:{bar.close:f}:{bar.is_final}" for bar in bars)
+    detail = {
+        "created": len(changes.created),
+        "updated": len(changes.updated),
+        "restated": [bar.closes_at.isoformat() for bar in changes.restated],
+        "digest": hashlib.sha256(lines.encode()).hexdigest(),
+    }
+    action = "candles.restated" if changes.restated else "candles.stored"
+    audit.record(action=action, subject=instrument.id, by=by, now=now, detail=detail)
+    bell.ring("tasks.forecast.due")
