@@ -1,9 +1,14 @@
 """All paths of the house."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="desk"), name="home"),
+    path("", include("apps.monitoring.urls")),
+    path("api/", include("apps.api.urls")),
+    path("desk/", include("apps.desk.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,1 @@
+"""The staff room: pages and pictures."""

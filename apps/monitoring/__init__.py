@@ -1,0 +1,1 @@
+"""The caretaker: health, metrics, failed tasks, the report."""

@@ -1,0 +1,74 @@
+"""Who may see the house from inside: staff sessions, and programs that hold the ops token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from apps.monitoring.problems import problem_response
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+SCHEME = "bearer"
+
+
+def bearer_token(request: HttpRequest) -> str | None:
+    """Return the token of an `Authorization: Bearer …` header, or None when there is no such header."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == SCHEME else None
+
+
+def is_ops_token(token: str | None) -> bool:
+    """Return whether `token` is the ops token; compared in constant time, and never true while none is set."""
+    expected: str = settings.OPS_TOKEN
+    return bool(expected) and token is not None and hmac.compare_digest(token.encode(), expected.encode())
+
+
+def is_staff(request: HttpRequest) -> bool:
+    """Return whether the session belongs to an active member of the staff."""
+    user = getattr(request, "user", None)
+    return bool(user and user.is_active and user.is_staff)
+
+
+def is_allow_listed(request: HttpRequest) -> bool:
+    """Return whether the caller's own address (never a forwarded one) is on METRICS_ALLOW_LIST."""
+    return request.META.get("REMOTE_ADDR", "") in settings.METRICS_ALLOW_LIST
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    """Build the 401 that asks for a token."""
+    answer = problem_response(
+        status=401, code="not-authenticated", detail="Sign in as staff or send the ops token.", instance=request.path
+    )
+    answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def staff_or_ops(view: View[P]) -> View[P]:
+    """Let only staff and holders of the ops token through. The token is looked at first: it needs no database."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if is_ops_token(bearer_token(request)) or is_staff(request):
+            return view(request, *args, **kwargs)
+        return refused(request)
+
+    return guarded
+
+
+def ops_or_allow_listed(view: View[P]) -> View[P]:
+    """Let only holders of the ops token and allow-listed addresses through; needs neither session nor database."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if is_ops_token(bearer_token(request)) or is_allow_listed(request):
+            return view(request, *args, **kwargs)
+        return refused(request)
+
+    return guarded

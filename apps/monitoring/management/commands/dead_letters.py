@@ -1,0 +1,38 @@
+"""`dead_letters list|replay|discard [ID]`: parked work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from apps.core import clock
+from apps.core.commands import DeskCommand
+from apps.core.errors import Invalid
+from apps.monitoring import selectors, services
+
+ACTOR = "command:dead_letters"
+DEEDS = {"replay": services.replay, "discard": services.discard}
+
+
+class Command(DeskCommand):
+    """Lists parked work, sends it again, or lets it go."""
+
+    help = "List dead letters, or replay or discard one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the deed and the id."""
+        parser.add_argument("deed", choices=["list", *DEEDS])
+        parser.add_argument("id", nargs="?", default="")
+
+    def run(self, **options: Any) -> tuple[bool, dict[str, Any]]:
+        """Do it. Raises Invalid without an id where one is needed."""
+        deed, letter_id = options["deed"], options["id"]
+        if deed == "list":
+            letters = selectors.dead_letters()
+            return True, {"parked": selectors.parked_count(), "dead_letters": [asdict(letter) for letter in letters]}
+        if not letter_id:
+            raise Invalid(f"{deed} needs the id of a dead letter", field="id")
+        DEEDS[deed](dead_letter_id=letter_id, by=ACTOR, now=clock.now())
+        return True, {"id": letter_id, "state": "replayed" if deed == "replay" else "discarded"}

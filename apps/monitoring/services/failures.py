@@ -1,0 +1,63 @@
+"""Writing down that a task failed, without ever failing itself."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import Error as DatabaseAway
+
+from apps.core import errors
+from apps.core.commands import first_line
+from apps.core.db import durable
+from apps.monitoring.masking import masked, masked_text
+from apps.monitoring.models import TaskFailure
+
+log = structlog.get_logger(__name__)
+
+TRACE_LENGTH_MAX = 8_000
+ERROR_LENGTH_MAX = 300
+
+
+@durable
+def record_failure(*, task: str, task_id: str, kwargs: Mapping[str, Any], error: BaseException, now: datetime) -> None:
+    """Store one failed execution, secrets masked, classified by the tree of core.errors.
+
+    Never raises for a database that is away: the failure then lives in the log only.
+    """
+    kind = kind_of(error)
+    text = masked_text(f"{type(error).__name__}: {first_line(error)}")[:ERROR_LENGTH_MAX]
+    write = log.info if kind == "expected" else log.error
+    write("task_failed", task=task, task_id=task_id, kind=kind, error=text)
+    try:
+        TaskFailure.objects.create(
+            task=task[:120],
+            task_id=task_id[:60],
+            kwargs=masked(kwargs),
+            error=text,
+            kind=kind,
+            trace=trace_of(error),
+            at=now,
+        )
+    except DatabaseAway as away:
+        log.warning("task_failure_not_stored", task=task, task_id=task_id, reason=type(away).__name__)
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the kind of an error: expected, transient, unknown, broken, or unexpected for everything not in the tree."""
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (errors.Expected, "expected"),
+        (errors.Transient, "transient"),
+        (errors.OutcomeUnknown, "unknown"),
+        (errors.Broken, "broken"),
+    )
+    return next((name for kind, name in kinds if isinstance(error, kind)), "unexpected")
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the end of the error's trace, which names the place, for the eyes of staff only."""
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return masked_text("".join(lines))[-TRACE_LENGTH_MAX:]
