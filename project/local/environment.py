@@ -11,7 +11,6 @@ from apps.backups.server_home import usable_programs
 from project.env import Environment
 from project.local.folder import MARK, DataFolder
 from project.local.options import Options
-from project.local.processes import WORKER_VARIABLES
 
 # The recorded world has no quota of its own; at speed the desk asks more often than the vendors would allow.
 WORLD_RATES_PER_MINUTE = {"polymarket_gamma": 300, "polymarket_clob": 600, "yahoo": 600}
@@ -51,8 +50,7 @@ def desk_environment(
 
 def service_environment(shared: Mapping[str, str], folder: DataFolder, name: str) -> dict[str, str]:
     """Return the variables of one process: what kind it is and where its metrics go."""
-    special = WORKER_VARIABLES if name.startswith("worker_") else {}
-    return {**shared, **special, "PROCESS_TYPE": name, "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(folder, name))}
+    return {**shared, "PROCESS_TYPE": name, "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(folder, name))}
 
 
 def metrics_folder(folder: DataFolder, name: str) -> Path:

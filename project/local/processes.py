@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 SOFT_SHUTDOWN_S = 20  # CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT: what a running task gets at SIGTERM
 MIGRATE = ("manage.py", "migrate", "--noinput")
-# SIGTERM then means: finish within the soft time-out and give unfinished tasks back to the queue.
-WORKER_VARIABLES = {"REMAP_SIGTERM": "SIGQUIT"}
+# A container engine knows one signal: with this, SIGTERM gives running tasks the soft time-out and the unfinished ones
+# back to the queue. Our own supervisor knows two (see services.py) and need not wait for the whole time-out.
+CONTAINER_VARIABLES = {"REMAP_SIGTERM": "SIGQUIT"}
 
 
 @dataclass(frozen=True, slots=True)

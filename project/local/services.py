@@ -29,8 +29,7 @@ def postgres_service(server: EmbeddedPostgres, environment: Mapping[str, str]) -
         is_ready=server.is_ready,
         prepare=server.clear_stale,
         launch=server.launch_options(),
-        stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
-        stop_timeout_s=30.0,
+        stop_signals=((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0)),  # PostgreSQL's fast shutdown, then its immediate one
         wave=SERVER_WAVE,
     )
 
@@ -65,7 +64,7 @@ def desk_services(options: Options, folder: DataFolder, port: int, shared: Mappi
         is_ready=lambda: answers(port, "/healthz"),
         prepare=wipe_metrics(folder, "web"),
         launch={"cwd": root},
-        stop_timeout_s=STOP_MARGIN_S,
+        stop_signals=((signal.SIGTERM, STOP_MARGIN_S),),
     )
     for worker in WORKERS:
         yield _worker_service(worker, options, folder, shared, root)
@@ -92,7 +91,8 @@ def _worker_service(worker: Worker, options: Options, folder: DataFolder, shared
         environment=service_environment(shared, folder, worker.name),
         prepare=wipe_metrics(folder, worker.name),
         launch={"cwd": root},
-        stop_timeout_s=SOFT_SHUTDOWN_S + STOP_MARGIN_S,
+        # A warm shutdown lets tasks finish; then the unfinished ones are given back to the queue.
+        stop_signals=((signal.SIGTERM, STOP_MARGIN_S), (signal.SIGQUIT, SOFT_SHUTDOWN_S + STOP_MARGIN_S)),
         niceness=worker.niceness,
     )
 

@@ -50,8 +50,8 @@ class Service:
     is_ready: Callable[[], bool] = _always
     prepare: Callable[[], None] = _nothing  # before every start, also before a restart
     launch: Mapping[str, Any] = field(default_factory=dict)
-    stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 10.0
+    # What asks it to stop: each signal with the seconds it gets before the next one, and SIGKILL at last.
+    stop_signals: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0),)
     ready_timeout_s: float = 60.0
     niceness: int = 0
     wave: int = 0  # waves end one after the other, lowest first
@@ -67,6 +67,27 @@ class Child:
     due_s: float = 0.0
     failures: int = 0
     was_ready: bool = False
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """A process that is asked to stop, ever more firmly."""
+
+    service: Service
+    process: subprocess.Popen[bytes]
+    signals_sent: int = 0
+    patient_until_s: float = 0.0
+
+    def is_asked_again(self, now_s: float) -> bool:
+        """Send the next signal when the last one's time is over; False when there is none left."""
+        if now_s < self.patient_until_s:
+            return True
+        if self.signals_sent == len(self.service.stop_signals):
+            return False
+        number, patience_s = self.service.stop_signals[self.signals_sent]
+        self.process.send_signal(number)
+        self.signals_sent, self.patient_until_s = self.signals_sent + 1, now_s + patience_s
+        return True
 
 
 class Supervisor:
@@ -160,7 +181,7 @@ class Supervisor:
                 start_new_session=True,
                 **service.launch,
             )
-        self._guard.watch(child.process.pid, service.stop_signal)
+        self._guard.watch(child.process.pid, service.stop_signals[0][0])
         child.started_s, child.was_ready = monotonic_s(), False
         with contextlib.suppress(OSError):  # politeness is no reason not to run
             os.setpriority(os.PRIO_PROCESS, child.process.pid, service.niceness)
@@ -177,22 +198,18 @@ class Supervisor:
         )
 
     def _end(self, children: Iterable[Child]) -> None:
-        running = [(child.service, child.process) for child in children if child.process is not None]
-        for service, process in running:
-            process.send_signal(service.stop_signal)
-        asked_s = monotonic_s()
-        while running:
-            running = [(service, process) for service, process in running if not self._has_ended(service, process, asked_s)]
-            pause_s(STEP_S if running else 0)
+        leaving = [_Leaving(child.service, child.process) for child in children if child.process is not None]
+        while leaving:
+            leaving = [one for one in leaving if not self._has_left(one)]
+            pause_s(STEP_S if leaving else 0)
 
-    def _has_ended(self, service: Service, process: subprocess.Popen[bytes], asked_s: float) -> bool:
+    def _has_left(self, one: _Leaving) -> bool:
         is_in_a_hurry = self._stop.times > 1
-        is_late = is_in_a_hurry or monotonic_s() - asked_s > service.stop_timeout_s
-        if process.poll() is None and not is_late:
+        if one.process.poll() is None and not is_in_a_hurry and one.is_asked_again(monotonic_s()):
             return False
-        if process.returncode is None:
-            self._say(f"{service.name} (pid {process.pid}) did not stop in time and was killed")
-        self._end_group(process)
+        if one.process.returncode is None:
+            self._say(f"{one.service.name} (pid {one.process.pid}) did not stop in time and was killed")
+        self._end_group(one.process)
         return True
 
     def _end_group(self, process: subprocess.Popen[bytes]) -> None:

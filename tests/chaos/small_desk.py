@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -48,7 +49,12 @@ def main(path: Path, *, is_stubborn: bool) -> int:
         prepare=lambda: child_file.unlink(missing_ok=True),
     )
     sleeper = STUBBORN if is_stubborn else "import time; time.sleep(600)"
-    beat = Service(name="beat", command=(sys.executable, "-c", sleeper), environment=variables, stop_timeout_s=1.0)
+    beat = Service(
+        name="beat",
+        command=(sys.executable, "-c", sleeper),
+        environment=variables,
+        stop_signals=((signal.SIGTERM, 0.5), (signal.SIGTERM, 0.5)),
+    )
 
     def describe() -> None:
         write_privately(folder.desk_file, json.dumps({**supervisor.pids(), "guardian": guard.pid}))

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from project.local.processes import MIGRATE, SOFT_SHUTDOWN_S, WORKER_VARIABLES, WORKERS, beat_command, web_command
+from project.local.processes import CONTAINER_VARIABLES, MIGRATE, SOFT_SHUTDOWN_S, WORKERS, beat_command, web_command
 from project.local.services import STOP_MARGIN_S
 from project.local.valkey import EmbeddedValkey
 
@@ -135,7 +135,7 @@ def test_migrate_runs_the_same_command(services):
 def test_a_worker_runs_the_same_command_with_the_same_variables_and_time_to_stop(services, worker):
     described = services[worker.name]
     assert described["command"] == PYTHON + list(worker.command())
-    assert described["environment"].items() >= {"PROCESS_TYPE": worker.name, **WORKER_VARIABLES}.items()
+    assert described["environment"].items() >= {"PROCESS_TYPE": worker.name, **CONTAINER_VARIABLES}.items()
     assert described["stop_grace_period"] == f"{SOFT_SHUTDOWN_S + STOP_MARGIN_S:g}s"
 
 

@@ -29,7 +29,7 @@ def test_web_opens_no_control_socket():
 
 def test_the_world_is_told_its_port_speed_and_files():
     command = world_command(7, 120.0, "/s", "/r")
-    assert command == ("apps.sources.world", "--port", "7", "--speed", "120", "--state", "/s", "--ready-file", "/r")
+    assert command == ("apps.sources.world", "--port", "7", "--speed", "120", "--wait", "--state", "/s", "--ready-file", "/r")
 
 
 @pytest.fixture
@@ -79,8 +79,6 @@ def test_a_process_is_told_what_it_is_and_keeps_its_metrics_apart(folder):
     web, money = (service_environment(shared, folder, name) for name in ("web", "worker_money"))
     assert (web["PROCESS_TYPE"], money["PROCESS_TYPE"]) == ("web", "worker_money")
     assert web["PROMETHEUS_MULTIPROC_DIR"] != money["PROMETHEUS_MULTIPROC_DIR"]
-    assert "REMAP_SIGTERM" not in web
-    assert money["REMAP_SIGTERM"] == "SIGQUIT"
 
 
 def test_metrics_of_an_earlier_process_are_gone_at_the_next_start(folder):
