@@ -29,7 +29,7 @@ def gather(rows: Iterable[object], read: Callable[[object], T], *, key: str) -> 
 def key_of(row: object, name: str) -> str:
     """Return the vendor's own key of a row as plain text, or nothing when it has none."""
     value = row.get(name) if isinstance(row, dict) else None
-    return excerpt_of(value)[:KEY_LENGTH] if isinstance(value, str | int) else ""
+    return excerpt_of(str(value).encode("utf-8", "replace"))[:KEY_LENGTH] if isinstance(value, str | int) else ""
 
 
 def lost(error: BadAnswer) -> Gathered[T]:

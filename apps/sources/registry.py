@@ -8,14 +8,14 @@ from types import MappingProxyType
 
 from django.conf import settings
 
-from apps.resilience import HostPort, Pace, Policy, host_of
+from apps.resilience import BreakerRule, HostPort, Pace, Policy, host_of
 from apps.sources.errors import UnknownSource
 from apps.sources.ports import Vendor
 from apps.sources.vendors import polymarket_clob, polymarket_gamma, yahoo
 
 _ALL = (polymarket_gamma.VENDOR, polymarket_clob.VENDOR, yahoo.VENDOR)
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.slug: vendor for vendor in _ALL})
-DEADLINE_S = 60.0  # a slot of the limiter may lie some way ahead; a task still ends well within its own limit
+OPEN_S, OPEN_S_MIN = 60.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ def connection_of(vendor: Vendor) -> Connection:
     """Return the vendor's address and policy from settings, its own published ones where they say nothing."""
     given = settings.VENDORS.get(vendor.slug, {})
     pace = Pace.per_minute(int(given.get("rate_per_minute") or vendor.rate_per_minute))
-    policy = Policy(key=vendor.slug, pace=pace, deadline_s=DEADLINE_S)
+    # In a world that is played faster a minute is hours: the breaker's rest is shortened with everything else.
+    breaker = BreakerRule(open_s=max(OPEN_S_MIN, OPEN_S / settings.SCHEDULE_SPEED))
+    policy = Policy(key=vendor.slug, pace=pace, breaker=breaker)
     return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy)
 
 

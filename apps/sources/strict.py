@@ -17,6 +17,7 @@ from apps.sources.errors import EXCERPT_LENGTH, BadAnswer, BadRow
 TEXT_LENGTH_MAX = 2_000
 NUMBER_MAX = Decimal(10) ** 15
 DECIMALS_MAX = 30
+INTEGER_DIGITS_MAX = 30
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -227,10 +228,9 @@ def _as_decimal(text: str) -> Decimal:
         raise ValueError("a number beyond all bounds") from None
 
 
-def _as_integer(text: str) -> int:
-    if len(text) > 30:
-        raise ValueError("a whole number beyond all bounds")
-    return int(text)
+def _as_integer(text: str) -> int | Decimal:
+    """Return a whole number; one that is too long to be meant stays a `Decimal`, which the row's reader refuses."""
+    return int(text) if len(text) <= INTEGER_DIGITS_MAX else _as_decimal(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -87,6 +87,7 @@ REPORT = (
 local kept = redis.call('HMGET', KEYS[1], 'phase', 'generation', 'until', 'probes', 'failures')
 local phase, generation = kept[1] or 'closed', number(kept[2])
 local ends, probes, failures = number(kept[3]), number(kept[4]), number(kept[5])
+local before = table.concat({phase, whole(generation), whole(probes), whole(failures)}, ' ')
 local is_news = number(ARGV[1]) == generation and phase ~= 'open'
 if is_news and ARGV[2] == 'neutral' then
   if phase == 'half_open' then probes = math.max(0, probes - 1) end
@@ -99,7 +100,7 @@ elseif is_news then
     phase, generation, ends, probes = 'open', generation + 1, now + number(ARGV[4]), 0
   end
 end
-if is_news and not (phase == 'closed' and generation == 0 and failures == 0) then
+if before ~= table.concat({phase, whole(generation), whole(probes), whole(failures)}, ' ') then
   redis.call('HSET', KEYS[1], 'phase', phase, 'generation', whole(generation), 'until', whole(ends),
              'probes', whole(probes), 'failures', whole(failures))
   redis.call('PEXPIRE', KEYS[1], ARGV[5])

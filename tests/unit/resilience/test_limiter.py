@@ -1,0 +1,103 @@
+"""The limiter's arithmetic: the quota holds whatever happens, and the pace adapts as written."""
+
+from __future__ import annotations
+
+import bisect
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.resilience.limiter import MICROSECONDS, SLOWEST_FACTOR, Feedback, Pace, PaceState, adapt, reserve
+
+MINUTE_US = 60 * MICROSECONDS
+NO_LIMIT_US = 10**15
+
+
+def most_in_a_minute(starts_us: list[int]) -> int:
+    """Return the most starts that any window of a minute holds, its end not counted."""
+    ordered = sorted(starts_us)
+    return max(bisect.bisect_left(ordered, start + MINUTE_US) - index for index, start in enumerate(ordered))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    quota=st.integers(1, 400),
+    burst=st.one_of(st.none(), st.integers(1, 400)),
+    steps=st.lists(
+        st.tuples(st.integers(0, 3 * MICROSECONDS), st.integers(1, 60), st.sampled_from([None, *Feedback]), st.integers(0, 5)),
+        min_size=1,
+        max_size=40,
+    ),
+)
+def test_no_window_of_a_minute_ever_holds_more_than_the_quota(quota, burst, steps):
+    pace, state, now_us, starts = Pace.per_minute(quota, burst=burst), PaceState(), 1_700_000_000 * MICROSECONDS, []
+    for pause_us, callers, feedback, retry_after_s in steps:
+        now_us += pause_us
+        for _ in range(callers):
+            state, reservation = reserve(state, pace, now_us=now_us, wait_us_max=NO_LIMIT_US)
+            starts.append(now_us + round(reservation.wait_s * MICROSECONDS))
+        if feedback is not None:
+            state = adapt(state, pace, feedback, now_us=now_us, retry_after_s=retry_after_s or None)
+    assert most_in_a_minute(starts) <= quota
+    assert starts == sorted(starts)
+
+
+@given(quota=st.integers(1, 5_000), burst=st.one_of(st.none(), st.integers(-3, 6_000)))
+def test_a_burst_and_the_steady_flow_share_the_quota(quota, burst):
+    pace = Pace.per_minute(quota, burst=burst)
+    assert 1 <= pace.burst <= quota
+    assert pace.burst - 1 + -(-MINUTE_US // pace.interval_us) <= quota
+
+
+def test_a_quota_below_one_is_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        Pace.per_minute(0)
+
+
+def test_a_full_minute_of_demand_is_served_up_to_the_quota_and_no_further():
+    pace, state, within = Pace.per_minute(60, burst=1), PaceState(), 0
+    for _ in range(100):
+        state, reservation = reserve(state, pace, now_us=MINUTE_US, wait_us_max=MINUTE_US - 1)
+        within += reservation.granted
+    assert within == 60
+
+
+def test_a_slot_beyond_the_longest_wait_is_not_taken():
+    pace = Pace(interval_us=MICROSECONDS)
+    state, first = reserve(PaceState(), pace, now_us=0, wait_us_max=0)
+    same, second = reserve(state, pace, now_us=0, wait_us_max=999_999)
+    assert (first.granted, first.wait_s) == (True, 0.0)
+    assert (second.granted, second.wait_s) == (False, 1.0)
+    assert same == state
+
+
+def test_ten_successes_speed_up_by_a_tenth_but_never_beyond_the_published_pace():
+    pace, state = Pace(interval_us=1_000), PaceState(interval_us=1_050)
+    for _ in range(9):
+        state = adapt(state, pace, Feedback.SUCCESS, now_us=0)
+    assert (state.interval_us, state.successes) == (1_050, 9)
+    state = adapt(state, pace, Feedback.SUCCESS, now_us=0)
+    assert (state.interval_us, state.successes) == (1_000, 0)
+
+
+def test_a_rate_limit_answer_doubles_the_interval_and_an_error_stretches_it_by_a_half():
+    pace = Pace(interval_us=1_000)
+    state = adapt(PaceState(successes=7), pace, Feedback.RATE_LIMIT, now_us=0)
+    assert (state.interval_us, state.successes) == (2_000, 0)
+    assert adapt(state, pace, Feedback.ERROR, now_us=0).interval_us == 3_000
+
+
+def test_retry_after_stops_everybody_until_then():
+    pace = Pace(interval_us=1_000)
+    state = adapt(PaceState(), pace, Feedback.RATE_LIMIT, now_us=5_000, retry_after_s=7.0)
+    _, reservation = reserve(state, pace, now_us=5_000, wait_us_max=NO_LIMIT_US)
+    assert reservation.wait_s == 7.0
+
+
+@given(st.lists(st.sampled_from(list(Feedback)), max_size=60))
+def test_the_interval_stays_between_the_published_one_and_its_64_fold(feedbacks):
+    pace, state = Pace(interval_us=1_000), PaceState()
+    for feedback in feedbacks:
+        state = adapt(state, pace, feedback, now_us=0)
+        assert pace.interval_us <= max(state.interval_us, pace.interval_us) <= pace.interval_us * SLOWEST_FACTOR
