@@ -1,0 +1,1 @@
+"""Pure forecasters: numbers in, opinions out; no clock, no database, no framework."""

@@ -1,0 +1,1 @@
+"""Edge net of ask and fee, behind the gate."""
