@@ -1,0 +1,1 @@
+"""The safe: backups proved by restoring them."""

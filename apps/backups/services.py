@@ -1,0 +1,188 @@
+"""Taking backups, proving them by restoring them, and letting old ones go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db import transaction as django_transaction
+
+from apps.audit import services as audit
+from apps.backups import retention, tools, vault
+from apps.backups.content import differences, read_content, row_count
+from apps.backups.embedded import EmbeddedError, ToolMissing, scratch_server
+from apps.backups.errors import CannotProve, DumpFailed, NoSuchBackup, UnknownKind
+from apps.backups.models import Backup, Restore
+from apps.backups.presenting import view_of_backup, view_of_restore
+from apps.backups.types import BackupView, RestoreView
+from apps.core import clock
+from apps.core.db import durable, only_one, transaction
+
+log = structlog.get_logger(__name__)
+
+ERROR_LENGTH_MAX = 500
+DIFFERENCES_MAX = 100
+
+
+@durable
+def take(*, kind: str, now: datetime, by: str) -> BackupView:
+    """Dump the database into BACKUP_DIR and register the file with its checksum and content.
+
+    A failure is registered too: the view then has the state `failed` and the reason in `error`, and no file is left.
+    Raises UnknownKind, and the database's error when the server stays away.
+    """
+    if kind not in retention.KINDS:
+        raise UnknownKind(f"no backup is of the kind {kind!r}", field="kind")
+    began_s = clock.monotonic_s()
+    backup = Backup(kind=kind, state="running", started_at=now)
+    path = Path(settings.BACKUP_DIR).absolute() / f"{kind}-{now:%Y%m%dT%H%M%SZ}-{backup.id}.dump"
+    backup.path = str(path)
+    with only_one(_lock_of(backup.id)):
+        _fail_interrupted(now=now, by=by)
+        backup.save(force_insert=True)
+        try:
+            figures = _dump_to(path)
+        except (DumpFailed, ToolMissing, OSError, DatabaseError) as error:
+            figures = {"error": _first_line(error), "path": ""}
+        _end(backup, figures, now=now, finished_at=_moment_after(now, began_s), by=by)
+    return view_of_backup(backup)
+
+
+@durable
+def verify(*, backup_id: str | None = None, now: datetime, by: str) -> RestoreView:
+    """Restore a backup (the newest complete one when none is named) into a scratch server and compare every table.
+
+    What was found is stored, good or bad. Raises NoSuchBackup, and CannotProve when no scratch server can be had.
+    """
+    began_s = clock.monotonic_s()
+    complete = Backup.objects.filter(state="done")
+    backup = (complete.filter(id=backup_id) if backup_id else complete.order_by("-started_at", "-id")).first()
+    if backup is None:
+        raise NoSuchBackup(f"no complete backup {backup_id}" if backup_id else "there is no complete backup yet")
+    damage = _damage_of_file(backup)
+    content, found = ({}, [damage]) if damage else _restored(backup)
+    restore = Restore(
+        backup=backup,
+        is_good=not found,
+        tables_compared=len(content),
+        rows_compared=row_count(content),
+        differences=found[:DIFFERENCES_MAX],
+        started_at=now,
+        finished_at=_moment_after(now, began_s),
+    )
+    _keep_proof(restore, now=now, by=by)
+    return view_of_restore(restore)
+
+
+@durable
+def prune(*, now: datetime, by: str) -> int:
+    """Remove the files past their keeping and return how many; their lines stay in the registry."""
+    proved = set(Restore.objects.filter(is_good=True).values_list("backup_id", flat=True))
+    complete = {backup.id: backup for backup in Backup.objects.filter(state="done")}
+    candidates = [
+        retention.Candidate(backup.id, backup.kind, backup.started_at, backup.id in proved) for backup in complete.values()
+    ]
+    removed = retention.past_keeping(candidates)
+    for backup_id in removed:
+        Path(complete[backup_id].path).unlink(missing_ok=True)
+        _register_removal(complete[backup_id], now=now, by=by)
+    return len(removed)
+
+
+def _dump_to(path: Path) -> dict[str, Any]:
+    """Dump and read the content in one snapshot, so that what is registered is what is in the file."""
+    with vault.complete_or_absent(path) as file, django_transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot(), current_setting('server_version')")
+        ((exported, server_version),) = cursor.fetchall()
+        content = read_content(cursor)
+        tools.dump(connection.get_connection_params(), exported, file)
+    size_bytes, digest = path.stat().st_size, vault.checksum(path)
+    return {"content": content, "server_version": server_version, "size_bytes": size_bytes, "checksum": digest}
+
+
+@transaction
+def _end(backup: Backup, figures: Mapping[str, Any], *, now: datetime, finished_at: datetime, by: str) -> None:
+    backup.state, backup.finished_at = "failed" if "error" in figures else "done", finished_at
+    for name, value in figures.items():
+        setattr(backup, name, value)
+    backup.save()
+    detail = {"kind": backup.kind, "size_bytes": backup.size_bytes, "checksum": backup.checksum, "error": backup.error}
+    action = "backup.taken" if backup.state == "done" else "backup.failed"
+    audit.record(action=action, subject=backup.id, by=by, now=now, detail=detail)
+    (log.info if backup.state == "done" else log.error)(action, backup=backup.id, error=backup.error)
+
+
+def _fail_interrupted(*, now: datetime, by: str) -> None:
+    """End the lines of processes that died while they dumped, and remove their unfinished files.
+
+    A finished file stays: a database that was restored from a dump finds that very dump "running" in its registry.
+    """
+    for backup in Backup.objects.filter(state="running"):
+        with only_one(_lock_of(backup.id)) as is_orphan:
+            if is_orphan:
+                vault.partial_of(Path(backup.path)).unlink(missing_ok=True)
+                _end(backup, {"error": "the process that took it was interrupted"}, now=now, finished_at=now, by=by)
+
+
+def _damage_of_file(backup: Backup) -> str | None:
+    path = Path(backup.path)
+    try:
+        size_bytes, digest = path.stat().st_size, vault.checksum(path)
+    except OSError as error:
+        return f"file {path.name} cannot be read: {error.strerror}"
+    if size_bytes != backup.size_bytes:
+        return f"file {path.name} has {size_bytes} bytes, {backup.size_bytes} were written"
+    if digest != backup.checksum:
+        return f"file {path.name} has another checksum than when it was written"
+    return None
+
+
+def _restored(backup: Backup) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Restore into a scratch server and return what it holds and how that differs from what was dumped."""
+    try:
+        with scratch_server() as server:
+            tools.restore(server.dsn, Path(backup.path))
+            with psycopg.connect(server.dsn) as session, session.cursor() as cursor:
+                content = read_content(cursor)
+    except DumpFailed as error:
+        if "No space left" in str(error):
+            raise CannotProve(f"no room for the restore: {error}") from error
+        return {}, [f"the file cannot be restored: {error}"]
+    except (EmbeddedError, ToolMissing, OSError, psycopg.Error) as error:
+        raise CannotProve(f"no scratch server for the restore: {_first_line(error)}") from error
+    return content, list(differences(backup.content, content))
+
+
+@transaction
+def _keep_proof(restore: Restore, *, now: datetime, by: str) -> None:
+    restore.save(force_insert=True)
+    detail = {"is_good": restore.is_good, "tables": restore.tables_compared, "rows": restore.rows_compared}
+    shown = {"restore": restore.id, "differences": restore.differences[:5]}
+    audit.record(action="backup.verified", subject=restore.backup_id, by=by, now=now, detail=detail | shown)
+    (log.info if restore.is_good else log.error)("backup_verified", backup=restore.backup_id, **detail)
+
+
+@transaction
+def _register_removal(backup: Backup, *, now: datetime, by: str) -> None:
+    if Backup.objects.filter(id=backup.id, state="done").update(state="removed") == 1:
+        audit.record(action="backup.removed", subject=backup.id, by=by, now=now, detail={"kind": backup.kind})
+
+
+def _lock_of(backup_id: str) -> str:
+    return f"backup:{backup_id}"
+
+
+def _moment_after(now: datetime, began_s: float) -> datetime:
+    return now + timedelta(seconds=clock.monotonic_s() - began_s)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:ERROR_LENGTH_MAX]

@@ -1,0 +1,78 @@
+"""Running PostgreSQL's programs."""
+
+import pytest
+
+from apps.backups import tools
+from apps.backups.errors import DumpFailed
+
+
+def program(folder, name, text):
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_address_replaces_whatever_was_in_the_environment(monkeypatch):
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    monkeypatch.setenv("PGOPTIONS", "-c something=1")
+    monkeypatch.setenv("HOME", "/home/ann")
+    given = {
+        "host": "h",
+        "port": 5,
+        "user": "u",
+        "password": "p",
+        "dbname": "d",
+        "sslmode": "require",
+        "cursor_factory": object(),
+    }
+    environment = tools.environment_of(given)
+    assert {name: value for name, value in environment.items() if name.startswith("PG")} == {
+        "PGHOST": "h",
+        "PGPORT": "5",
+        "PGUSER": "u",
+        "PGPASSWORD": "p",
+        "PGDATABASE": "d",
+        "PGSSLMODE": "require",
+        "PGAPPNAME": "bellwether-backup",
+    }
+    assert environment["HOME"] == "/home/ann"
+
+
+def test_the_password_is_in_the_environment_and_on_no_command_line(monkeypatch, tmp_path):
+    program(tmp_path, "pg_dump", 'echo "$@" > "$0.args"; echo "$PGPASSWORD" > "$0.password"')
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
+    with (tmp_path / "out").open("wb") as target:
+        tools.dump({"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target)
+    args = (tmp_path / "pg_dump.args").read_text()
+    assert "--snapshot=00-1" in args
+    assert "hush-hush" not in args
+    assert (tmp_path / "pg_dump.password").read_text() == "hush-hush\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (
+            "echo noise >&2; echo 'pg_dump: error: it broke' >&2; echo 'pg_dump: hint: no' >&2; exit 1",
+            "pg_dump: pg_dump: error: it broke",
+        ),
+        ("echo strange >&2; exit 3", "pg_dump: strange"),
+        ("exit 7", "pg_dump: ended with 7 and said nothing"),
+        ("kill -9 $$", "pg_dump: ended with -9 and said nothing"),
+    ],
+)
+def test_a_failure_says_the_telling_line(monkeypatch, tmp_path, script, said):
+    program(tmp_path, "pg_dump", script)
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
+    with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed) as failed:
+        tools.dump({}, "00-1", target)
+    assert str(failed.value) == said
+
+
+def test_a_program_that_hangs_is_ended(monkeypatch, tmp_path):
+    program(tmp_path, "pg_dump", "exec sleep 30")
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
+    monkeypatch.setattr(tools, "TOOL_TIMEOUT_S", 0.2)
+    with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed, match=r"more than 0\.2 seconds"):
+        tools.dump({}, "00-1", target)
