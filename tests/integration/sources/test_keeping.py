@@ -19,7 +19,7 @@ from tests.factories.wires import clob_book, gamma_market, yahoo_chart
 from tests.integration.sources.conftest import NOW
 from tests.integration.sources.upstream import Answer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 GAMMA, CLOB, YAHOO = "polymarket_gamma", "polymarket_clob", "yahoo"
 
 
