@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from celery import Task
+from celery import Task, current_app
 from celery.signals import task_postrun, task_prerun
-from django.conf import settings
 from django.db import close_old_connections
 
 from apps.core import clock
@@ -19,7 +18,6 @@ from apps.monitoring import services as monitoring
 
 log = structlog.get_logger(__name__)
 
-ATTEMPTS_MAX = 3
 ACTOR = "schedule"
 
 
@@ -40,5 +38,5 @@ class DeskTask(Task):  # type: ignore[type-arg]  # celery-types has it generic, 
 @task_postrun.connect
 def check_connections(**_: Any) -> None:
     """Drop database connections that are broken or too old, so that a restarted server fails no task."""
-    if not settings.CELERY_TASK_ALWAYS_EAGER:
+    if not current_app.conf.task_always_eager:
         close_old_connections()

@@ -29,8 +29,7 @@ def install_schedule(*, speed: float, symbols: tuple[str, ...]) -> int:
 def _put_interval(entry: Interval, speed: float) -> bool:
     seconds = entry.seconds(speed)
     made_for = f"as designed, at speed {speed:g}"
-    # Milliseconds do not exist in django-celery-beat; microseconds do, and beat accepts fractions of a second so.
-    schedule, _ = IntervalSchedule.objects.get_or_create(every=round(seconds * 1_000_000), period=IntervalSchedule.MICROSECONDS)
+    schedule, _ = IntervalSchedule.objects.get_or_create(**_every(seconds))
     expire_s = max(EXPIRE_AT_LEAST_S, round(seconds * EXPIRE_AFTER_INTERVALS))
     return _put(
         entry.name,
@@ -44,6 +43,13 @@ def _put_interval(entry: Interval, speed: float) -> bool:
             "expire_seconds": expire_s,
         },
     )
+
+
+def _every(seconds: float) -> dict[str, Any]:
+    """Return the interval in django-celery-beat's words: whole seconds, or microseconds for what has a fraction."""
+    if seconds == int(seconds):
+        return {"every": int(seconds), "period": IntervalSchedule.SECONDS}
+    return {"every": round(seconds * 1_000_000), "period": IntervalSchedule.MICROSECONDS}
 
 
 def _put_daily(entry: Daily) -> bool:

@@ -1,0 +1,88 @@
+"""A wrong value stops the start with one line that names the variable."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from project.env import Environment, WrongSetting
+from tests.architecture.houses import ROOT
+
+
+def _env(**values: str) -> Environment:
+    return Environment(values)
+
+
+def test_defaults_hold_when_nothing_is_set():
+    env = _env()
+    assert env.text("NAME", "x", "m") == "x"
+    assert env.whole("COUNT", 3, "m") == 3
+    assert env.number("RATE", 0.5, "m") == 0.5
+    assert env.truth("ON", default=True, meaning="m") is True
+    assert env.words("HOSTS", "a,b", "m") == ["a", "b"]
+    assert sorted(env.declared) == ["COUNT", "HOSTS", "NAME", "ON", "RATE"]
+
+
+@pytest.mark.parametrize(
+    ("word", "truth"), [("true", True), ("1", True), ("YES", True), ("off", False), ("0", False), ("No", False)]
+)
+def test_truth_has_its_usual_words(word, truth):
+    assert _env(ON=word).truth("ON", default=not truth, meaning="m") is truth
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        ({"COUNT": "many"}, lambda env: env.whole("COUNT", 3, "m")),
+        ({"COUNT": "-1"}, lambda env: env.whole("COUNT", 3, "m")),
+        ({"COUNT": "nan"}, lambda env: env.number("COUNT", 3, "m")),
+        ({"COUNT": "inf"}, lambda env: env.number("COUNT", 3, "m")),
+        ({"COUNT": "maybe"}, lambda env: env.truth("COUNT", default=True, meaning="m")),
+        ({"COUNT": "green"}, lambda env: env.choice("COUNT", "red", "m", of=("red", "blue"))),
+        ({"COUNT_FILE": "/does/not/exist"}, lambda env: env.text("COUNT", "", "m")),
+    ],
+)
+def test_a_wrong_value_names_its_variable(values, read):
+    with pytest.raises(WrongSetting, match=r"^COUNT"):
+        read(Environment(values))
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    assert _env(SECRET_KEY_FILE=str(secret)).text("SECRET_KEY", "", "m") == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "LOUD"),
+        ("DB_CONN_TIMEOUT", "soon"),
+        ("PAPER_TRADING", "perhaps"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("ENVIRONMENT", "moon"),
+    ],
+)
+def test_the_start_stops_with_one_line_and_code_2(name, value):
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert name in result.stderr
+
+
+def test_production_insists_on_a_secret_key():
+    environment = {key: value for key, value in os.environ.items() if key != "SECRET_KEY"} | {"ENVIRONMENT": "production"}
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (2, "bellwether: SECRET_KEY must be set in production\n")

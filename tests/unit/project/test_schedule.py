@@ -1,0 +1,38 @@
+"""The day on one page: every entry names a task that exists and the queue that its route says."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+
+import pytest
+
+from project.celery import app
+from tasks.queues import QUEUE_NAMES, ROUTES
+from tasks.schedule import DAILY, SHORTEST_S, intervals
+
+ENTRIES = [*intervals(("^GSPC",)), *DAILY]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_an_entry_names_a_registered_task_and_its_queue(entry):
+    app.loader.import_default_modules()
+    assert entry.task in app.tasks
+    routes = [route["queue"] for pattern, route in ROUTES.items() if fnmatch(entry.task, pattern)]
+    assert routes == [entry.queue]
+
+
+def test_names_are_unique():
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
+
+
+def test_the_worlds_speed_shortens_ticks_down_to_one_second():
+    catalogue = next(entry for entry in intervals(()) if entry.name == "catalogue")
+    assert [catalogue.seconds(speed) for speed in (1, 6, 60, 1000)] == [60, 10, 1, SHORTEST_S]
+
+
+def test_upkeep_does_not_follow_the_world():
+    assert {entry.name for entry in intervals(()) if not entry.follows_world} == {"seal audit", "partitions", "heartbeat"}
+
+
+def test_every_queue_has_work_or_is_the_default():
+    assert {entry.queue for entry in ENTRIES} == set(QUEUE_NAMES.names())
