@@ -35,7 +35,6 @@ class Journal:
     """What one fetch went through, for the log: filled in call by call."""
 
     operation: str
-    correlation_id: str = ""
     calls: int = 0
     size_bytes: int = 0
     wait_s: float = 0.0
@@ -75,11 +74,12 @@ class Journal:
 class VendorCaller:
     """Calls one vendor through the kit's client; the `Caller` that feeds are given."""
 
-    def __init__(self, *, client: Client, slug: str, connection: Connection, journal: Journal) -> None:
+    def __init__(self, *, client: Client, slug: str, connection: Connection, journal: Journal, correlation_id: str = "") -> None:
         self._client = client
         self._slug = slug
         self._connection = connection
         self._journal = journal
+        self._correlation_id = correlation_id
 
     async def get(self, path: str, params: Params = ()) -> Reply:
         """Ask for `path`."""
@@ -96,7 +96,7 @@ class VendorCaller:
             url=self._connection.base_url + path,
             params=params,
             json=body,
-            correlation_id=self._journal.correlation_id,
+            correlation_id=self._correlation_id,
         )
         try:
             response = await self._client.send(request, self._connection.policy)

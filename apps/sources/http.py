@@ -41,6 +41,7 @@ T = TypeVar("T")
 EngineKey = tuple[int, str, frozenset[HostPort]]
 log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT_S = 5.0
+CORRELATION_NAMES = ("correlation_id", "request_id", "task_id")
 # Told apart by process, since a thread does not survive a fork, and by the settings that the client is made of.
 _engines: dict[EngineKey, Engine] = {}
 _making = threading.Lock()
@@ -79,7 +80,9 @@ def ask(vendor: Vendor, journal: Journal, question: Callable[[Caller], Awaitable
     """
     engine = _engine()
     connection = registry.connection_of(vendor)
-    caller = VendorCaller(client=engine.client, slug=vendor.slug, connection=connection, journal=journal)
+    caller = VendorCaller(
+        client=engine.client, slug=vendor.slug, connection=connection, journal=journal, correlation_id=_correlation_id()
+    )
 
     async def work() -> T:
         return await question(caller)
@@ -121,6 +124,12 @@ def refuse_inside_transaction(request: Request) -> None:
     """Refuse a call while a transaction is open: it would hold locks for as long as the vendor likes."""
     if _is_in_transaction.get():
         raise CallInTransaction(f"{request.operation} was about to call out while a transaction was open")
+
+
+def _correlation_id() -> str:
+    """Return the id that the log lines of this task or request carry, so that a vendor's log can be matched with ours."""
+    bound = structlog.contextvars.get_contextvars()
+    return next((str(bound[name]) for name in CORRELATION_NAMES if bound.get(name)), "")
 
 
 def _engine() -> Engine:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -18,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No directory at"),  # static files are found, not collected, outside production
 ]
 GAMMA = "polymarket_gamma"
-PAGES = {"source": Source, "fetchlog": FetchLog, "quarantine": Quarantine}
+PAGES: dict[str, Any] = {"source": Source, "fetchlog": FetchLog, "quarantine": Quarantine}
 
 
 def page(name: str, rest: str = "") -> str:

@@ -8,6 +8,7 @@ import warnings
 from datetime import timedelta
 
 import pytest
+import structlog
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -56,6 +57,14 @@ def test_the_question_goes_below_the_path_of_the_configured_address(vendor):
     markets()
     assert vendor.questions[0].path == "/polymarket_gamma/markets/keyset"
     assert ("closed", "false") in vendor.questions[0].query
+
+
+def test_the_id_that_the_log_lines_carry_goes_out_with_the_question(vendor):
+    vendor.says({"markets": []})
+    markets()
+    with structlog.contextvars.bound_contextvars(task_id="task-7"):
+        markets()
+    assert [question.headers.get("X-Correlation-ID") for question in vendor.questions] == [None, "task-7"]
 
 
 def test_states_of_open_and_closed_markets_come_together(vendor):
