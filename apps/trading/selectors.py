@@ -10,8 +10,8 @@ from django.db.models import F, QuerySet, Sum
 from apps.portfolio.types import Side
 from apps.trading.errors import OrderNotFound
 from apps.trading.models import Fill, Order
-from apps.trading.states import FRUITLESS, UNFINISHED, OrderState
-from apps.trading.types import OrderView
+from apps.trading.states import FRUITLESS, UNFINISHED
+from apps.trading.types import OrderState, OrderView
 
 Table = QuerySet[Any, Any]  # rows are dicts
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apps.markets.types import Level
 
 ZERO, ONE = Decimal(0), Decimal(1)
 PRICE_STEP = Decimal("0.0001")
@@ -25,6 +30,11 @@ def break_even_price(probability: Decimal, rate: Decimal, *, tick: Decimal) -> D
         price = (sum_ - (sum_ * sum_ - 4 * rate * probability).sqrt()) / (2 * rate)
     step = tick if tick > ZERO else PRICE_STEP
     return (price / step).quantize(ONE, rounding=ROUND_DOWN) * step
+
+
+def money_on_offer(asks: Sequence[Level], *, limit: Decimal) -> Decimal:
+    """Return what buying every unit on offer up to the limit costs, without fees."""
+    return sum((level.price * level.units for level in asks if level.price <= limit), ZERO)
 
 
 def least_stake(stake: Decimal, *, ask: Decimal, min_units: Decimal, step: Decimal) -> Decimal:

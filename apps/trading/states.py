@@ -13,11 +13,10 @@ so `partly_filled` is an end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import cast
 
 from apps.trading.errors import IllegalMove
-
-OrderState = Literal["accepted", "sending", "sent", "filled", "partly_filled", "rejected", "cancelled", "unknown"]
+from apps.trading.types import OrderState
 
 NEXT: Mapping[OrderState, frozenset[OrderState]] = {
     "accepted": frozenset({"sending"}),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from apps.portfolio.types import Side
-from apps.trading.states import OrderState
+
+OrderState = Literal["accepted", "sending", "sent", "filled", "partly_filled", "rejected", "cancelled", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from apps.signals import services as signals
 from apps.trading.errors import IllegalMove
 from apps.trading.models import Fill, Order
 from apps.trading.services.leasing import PAUSE, Claim, locked, release
-from apps.trading.states import OrderState, moved
+from apps.trading.states import moved
+from apps.trading.types import OrderState
 from apps.trading.venues.base import VenueFill, VenueReport
 from apps.trading.venues.paper import WITHDRAWN
 

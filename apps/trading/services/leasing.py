@@ -11,7 +11,8 @@ from django.db.models import Q
 from apps.core.db import transaction, transaction_required
 from apps.trading.errors import StaleLease
 from apps.trading.models import Order
-from apps.trading.states import OrderState, is_finished, moved
+from apps.trading.states import is_finished, moved
+from apps.trading.types import OrderState
 
 # A call to the venue takes milliseconds and is bounded by its client's deadline; a worker silent for so long is dead.
 LEASE = timedelta(seconds=10)

@@ -12,6 +12,7 @@ from apps.core.db import durable, lock_for_transaction, transaction, transaction
 from apps.ledger import selectors as ledger_book
 from apps.ledger import services as ledger
 from apps.markets import selectors as markets
+from apps.markets.types import MarketView
 from apps.portfolio import selectors as portfolios
 from apps.risk import services as risk
 from apps.risk.errors import RiskDenied
@@ -76,9 +77,16 @@ def _refuse_nonsense(intent: OrderIntent) -> None:
     is_buy = intent.side == "buy"
     if is_buy is (intent.stake_minor is None) or is_buy is (intent.units is not None):
         raise WrongOrder("a buy names a stake and a sell names units", field="stake_minor" if is_buy else "units")
-    if intent.limit_price is not None and not intent.limit_price > 0:
-        raise WrongOrder("a limit price is above 0", field="limit_price")
-    if market.pays == "binary" and intent.limit_price is not None and intent.limit_price >= 1:
+    if intent.units is not None and not intent.units.is_finite():
+        raise WrongOrder("units are a number", field="units")
+    if intent.limit_price is not None:
+        _refuse_wrong_limit(intent.limit_price, market)
+
+
+def _refuse_wrong_limit(limit_price: Decimal, market: MarketView) -> None:
+    if not limit_price.is_finite() or limit_price <= 0:
+        raise WrongOrder("a limit price is a number above 0", field="limit_price")
+    if market.pays == "binary" and limit_price >= 1:
         raise WrongOrder("a limit price of a binary market is under 1", field="limit_price")
 
 

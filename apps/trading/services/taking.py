@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.conf import settings
 
 from apps.core.db import durable, transaction
-from apps.core.money import decimals_of, to_pay_minor
+from apps.core.money import decimals_of, to_pay_minor, to_receive_minor
 from apps.markets import selectors as markets
 from apps.markets.types import MarketView, Price
 from apps.portfolio import selectors as portfolios
@@ -139,12 +139,14 @@ def _shadow_size(chance: Chance, portfolio: PortfolioView) -> tuple[int, Decimal
 
 
 def _main_size(chance: Chance, portfolio: PortfolioView, *, now: datetime) -> tuple[int, Decimal | None]:
-    """Stake a capped quarter-Kelly of the equity, up to the price at which the edge is gone."""
+    """Stake a capped quarter-Kelly of the equity, as far as the book gives it before the edge is gone."""
     signal, market = chance.signal, chance.market
+    limit_price = sizing.break_even_price(signal.p_model, market.fee_rate, tick=market.tick_size)
+    book = markets.latest_books((signal.outcome_id,)).get(signal.outcome_id)
+    on_offer = sizing.money_on_offer(book.asks if book else (), limit=limit_price)
     stake_minor = sizing.share_of_bankroll(
         signal.stake_fraction,
         bankroll_minor=portfolios.equity(portfolio.id, now=now).equity_minor,
         size_max_minor=risk.get_limits(portfolio.tenant_id).position_size_max_minor,
     )
-    limit_price = sizing.break_even_price(signal.p_model, market.fee_rate, tick=market.tick_size)
-    return stake_minor, limit_price
+    return min(stake_minor, to_receive_minor(on_offer, portfolio.currency)), limit_price
