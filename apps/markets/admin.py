@@ -85,7 +85,7 @@ class QuoteAdmin(ReadOnly, ModelAdmin):
     """Stored quotes, newest first; the count of all is not asked for, the table is large."""
 
     list_display = ("id", "outcome_id", "bid", "ask", "venue", "vendor_at", "received_at")
-    search_fields = ("=outcome_id",)
+    search_fields = ("outcome__id__exact",)
     ordering = ("-received_at",)
     show_full_result_count = False
     list_per_page = 50

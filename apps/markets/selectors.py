@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from apps.markets.errors import InstrumentNotFound, MarketNotFound
 from apps.markets.models import Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
@@ -149,24 +149,26 @@ def results_after(*, result_id: str = "", observed_at: datetime | None = None, l
 
 
 def outcome_keys_to_watch(*, now: datetime) -> tuple[str, ...]:
-    """Return the vendor's keys of outcomes whose books are worth asking for, the soonest to close first.
+    """Return the vendor's keys of outcomes whose books are worth asking for, at most BOOKS_WATCHED_MAX of them.
 
-    These are outcomes of open markets that take orders; at most BOOKS_WATCHED_MAX of them.
+    These are outcomes of open markets that take orders: the soonest to close first, those that still trade after their
+    scheduled close last.
     """
     keyed = Outcome.objects.filter(market__state="open", market__accepts_orders=True, market__created_at__lte=now)
-    ordered = keyed.exclude(source_key="").order_by("market__closes_at", "market_id", "position")
+    keyed = keyed.exclude(source_key="").alias(is_past=ExpressionWrapper(Q(market__closes_at__lt=now), BooleanField()))
+    ordered = keyed.order_by("is_past", "market__closes_at", "market_id", "position")
     return tuple(ordered.values_list("source_key", flat=True)[:BOOKS_WATCHED_MAX])
 
 
 def market_keys_to_watch(*, source: str, now: datetime) -> tuple[str, ...]:
     """Return the keys of markets whose end is awaited, and of those that ended lately.
 
-    Awaited are markets that are closed or past their scheduled close without a result, the longest awaited first;
-    those that got one within RESTATEMENT_WATCH (shortened by SCHEDULE_SPEED) are asked again, because a source may
-    restate. At most MARKETS_WATCHED_MAX.
+    Awaited are markets that are closed or past their scheduled close without a result: those not seen for longest
+    first, so that each has its turn when there are many. Those that got a result within RESTATEMENT_WATCH (shortened
+    by SCHEDULE_SPEED) are asked again, because a source may restate. At most MARKETS_WATCHED_MAX.
     """
     ours = Market.objects.filter(source=source)
-    awaited = ours.filter(Q(state="closed") | Q(state="open", closes_at__lte=now)).order_by("closes_at")
+    awaited = ours.filter(Q(state="closed") | Q(state="open", closes_at__lte=now)).order_by("last_seen_at", "closes_at")
     keys = tuple(awaited.values_list("source_key", flat=True)[:MARKETS_WATCHED_MAX])
     ended_since = now - RESTATEMENT_WATCH / settings.SCHEDULE_SPEED
     ended = ours.filter(results__observed_at__gt=ended_since).order_by("source_key").distinct()

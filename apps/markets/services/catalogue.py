@@ -80,7 +80,8 @@ def store_markets(*, source: str, batch: Batch[MarketRecord], now: datetime, by:
     changes = _compare(source, records, stored, event_ids, now=now)
     _write(changes)
     ids = {key: market.id for key, market in stored.items()} | {market.source_key: market.id for market in changes.created}
-    results = _resolve(records, ids, is_stale=batch.stale, now=now, by=by)
+    # What an answer says was true when it came, which is a little after the tick began.
+    results = _resolve(records, ids, is_stale=batch.stale, now=max(now, batch.fetched_at), by=by)
     if changes.events:
         _tell(changes, source=source, now=now, by=by)
     return _count(changes, listed=len(records), results=results, rejected=len(batch.rejected))

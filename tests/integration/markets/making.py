@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from apps.markets import services
+from apps.markets import selectors, services
+from apps.markets.types import Book, ResultView
 from apps.sources.types import (
     Batch,
     BookRecord,
@@ -92,3 +93,16 @@ def candle(at: datetime, close: str = "2000", *, final: bool = True, **changes: 
 def store_candles(*bars: CandleRecord, instrument: InstrumentRecord = INSTRUMENT, now: datetime = NOW):
     """Store the bars of one fetch."""
     return services.store_candles(source="yahoo", instrument=instrument, bars=bars, now=now, by=BY)
+
+
+def result_of(market_id: str) -> ResultView:
+    """The result of a market that has one."""
+    result = selectors.latest_result(market_id)
+    assert result is not None
+    return result
+
+
+def book_of(book: Book | None) -> Book:
+    """A book that is there."""
+    assert book is not None
+    return book

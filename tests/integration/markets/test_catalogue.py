@@ -102,6 +102,14 @@ def test_a_market_past_its_close_is_watched_the_longest_waiting_first():
     assert selectors.market_keys_to_watch(source="other", now=NOW + timedelta(minutes=16)) == ()
 
 
+def test_a_market_that_was_asked_lately_waits_for_its_next_turn():
+    closes_at = NOW - timedelta(hours=1)
+    store(listed(1, closes_at=closes_at), listed(2, closes_at=closes_at - timedelta(hours=1)))
+    later = NOW + timedelta(minutes=2)
+    store(listed(2, closes_at=closes_at - timedelta(hours=1)), now=later)
+    assert selectors.market_keys_to_watch(source=GAMMA, now=later) == ("0x1", "0x2")
+
+
 def test_an_ended_market_stays_on_the_watch_list_for_a_while(settings):
     settings.SCHEDULE_SPEED = 60.0
     store(listed())
@@ -119,6 +127,8 @@ def test_only_open_markets_that_take_orders_have_their_books_watched():
         listed(4, closed=True),
     )
     assert selectors.outcome_keys_to_watch(now=NOW) == ("t2-up", "t2-down", "t1-up", "t1-down")
+    late = NOW + timedelta(minutes=2)
+    assert selectors.outcome_keys_to_watch(now=late) == ("t1-up", "t1-down", "t2-up", "t2-down")
 
 
 def test_an_unresolved_market_leaves_the_list_when_it_ends():

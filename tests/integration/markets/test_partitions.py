@@ -14,7 +14,7 @@ from apps.audit.models import Event as AuditEvent
 from apps.core.errors import Broken
 from apps.markets import partitions, selectors, services
 from apps.markets.models import Quote
-from tests.integration.markets.making import BY, NOW, book, listed, store, store_books
+from tests.integration.markets.making import BY, NOW, book, book_of, listed, store, store_books
 
 DAY = NOW.date()
 
@@ -151,7 +151,7 @@ def test_the_book_at_a_moment_is_one_index_scan_of_a_big_table():
     assert [node["Relation Name"] for node in scans if node["Actual Loops"]] == ["markets_quote_20261125"]
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) == 1
     assert not {node["Relation Name"] for node in scans} & {"markets_quote_20261126", "markets_quote_20261127"}
-    assert selectors.book_at("out_7", at=NOW + timedelta(days=3)).received_at <= NOW + timedelta(days=3)
+    assert book_of(selectors.book_at("out_7", at=NOW + timedelta(days=3))).received_at <= NOW + timedelta(days=3)
 
 
 def _nodes(plan: dict) -> list[dict]:

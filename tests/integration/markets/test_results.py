@@ -12,7 +12,7 @@ from apps.markets import selectors, services
 from apps.markets.errors import MarketNotFound
 from apps.markets.models import Market, Result
 from apps.sources.types import ResolutionRecord
-from tests.integration.markets.making import BY, NOW, listed, store, won
+from tests.integration.markets.making import BY, NOW, listed, result_of, store, won
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def payouts():
 
 def test_a_final_result_after_the_close_is_revision_one():
     assert store(won(), now=AFTER).results == 1
-    result = selectors.latest_result(market().id)
+    result = result_of(market().id)
     assert (result.revision, result.kind, result.observed_at) == (1, "final", AFTER)
     assert payouts() == (Decimal(1), Decimal(0))
     assert (market().state, market().accepts_orders) == ("resolved", False)
@@ -53,7 +53,7 @@ def test_the_same_result_again_changes_nothing():
 def test_another_result_is_the_next_revision():
     store(won(), now=AFTER)
     assert store(won(payouts=("0", "1")), now=AFTER).results == 1
-    assert selectors.latest_result(market().id).revision == 2
+    assert result_of(market().id).revision == 2
     assert payouts() == (Decimal(0), Decimal(1))
     told = AuditEvent.objects.get(action="market.restated")
     assert (told.subject, told.detail["revision"]) == (market().id, 2)

@@ -25,7 +25,7 @@ def bars(count, *, start=FRIDAY, spacing=FIVE_SECONDS, last_is_final=True):
 
 
 def weekdays(count, *, until):
-    found = []
+    found: list[datetime] = []
     while len(found) < count:
         if until.weekday() < 5:
             found.append(until)

@@ -1,0 +1,110 @@
+"""Bars in the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from apps.audit.models import Event as AuditEvent
+from apps.markets import selectors
+from apps.markets.errors import InstrumentNotFound
+from apps.markets.models import Candle, Instrument
+from apps.markets.types import CandleCounts
+from tests.integration.markets.making import INSTRUMENT, NOW, candle, store_candles
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+def series(count: int):
+    return [candle(NOW + index * DAY, str(2000 + index)) for index in range(count)]
+
+
+def closes() -> list[Decimal]:
+    return [bar.close for bar in selectors.bars(Instrument.objects.get().id, limit=1000)]
+
+
+def test_a_first_answer_makes_the_instrument_and_its_bars():
+    assert store_candles(*series(3)) == CandleCounts(seen=3, created=3)
+    (instrument,) = selectors.instruments()
+    assert (instrument.symbol, instrument.name, instrument.kind, instrument.source) == ("^GSPC", "S&P 500", "index", "yahoo")
+    assert closes() == [2000, 2001, 2002]
+
+
+def test_the_same_answer_again_writes_nothing():
+    store_candles(*series(3))
+    assert store_candles(*series(3), now=NOW + DAY) == CandleCounts(seen=3, unchanged=3)
+    assert set(Candle.objects.values_list("received_at", flat=True)) == {NOW}
+    assert AuditEvent.objects.filter(action="candles.stored").count() == 1
+
+
+def test_bars_are_the_newest_oldest_first():
+    store_candles(*series(5))
+    found = selectors.bars(Instrument.objects.get().id, limit=2)
+    assert [bar.close for bar in found] == [2003, 2004]
+    assert all(bar.is_final for bar in found)
+
+
+def test_a_running_bar_follows_the_vendor_until_it_is_final():
+    store_candles(candle(NOW, "2000", final=False))
+    assert store_candles(candle(NOW, "2005", final=False)) == CandleCounts(seen=1, updated=1)
+    assert store_candles(candle(NOW, "2007")) == CandleCounts(seen=1, updated=1)
+    bar = Candle.objects.get()
+    assert (bar.close, bar.is_final) == (2007, True)
+
+
+def test_a_running_bar_that_moved_on_leaves_no_ghost():
+    store_candles(candle(NOW), candle(NOW + timedelta(hours=23), "2001", final=False))
+    store_candles(candle(NOW), candle(NOW + timedelta(hours=23.5), "2002", final=False))
+    assert closes() == [2000, 2002]
+
+
+def test_a_final_bar_never_becomes_unfinished():
+    store_candles(candle(NOW, "2000"))
+    assert store_candles(candle(NOW, "1990", final=False)) == CandleCounts(seen=1, unchanged=1)
+    assert closes() == [2000]
+
+
+def test_a_restated_final_bar_is_counted_and_told():
+    store_candles(*series(3))
+    assert store_candles(series(3)[0], candle(NOW + DAY, "2050"), series(3)[2]) == CandleCounts(seen=3, unchanged=2, restated=1)
+    assert closes() == [2000, 2050, 2002]
+    told = AuditEvent.objects.get(action="candles.restated")
+    assert told.detail["restated"] == [(NOW + DAY).isoformat()]
+
+
+def test_a_new_volume_of_a_final_bar_is_no_restatement():
+    store_candles(candle(NOW))
+    assert store_candles(candle(NOW, volume=Decimal(99))) == CandleCounts(seen=1, updated=1)
+    assert Candle.objects.get().volume == 99
+
+
+def test_bars_that_contradict_themselves_are_refused_and_the_rest_is_stored():
+    wrong = candle(NOW, high=Decimal(1))
+    nan = candle(NOW + DAY, "NaN")
+    assert store_candles(wrong, nan, candle(NOW + 2 * DAY)) == CandleCounts(seen=3, created=1, invalid=2)
+
+
+def test_a_price_below_zero_is_possible():
+    assert store_candles(candle(NOW, "-37.63")).created == 1
+    assert closes() == [Decimal("-37.63")]
+
+
+def test_an_instruments_description_follows_the_vendor():
+    store_candles(candle(NOW))
+    store_candles(candle(NOW), instrument=replace(INSTRUMENT, name="S&P 500 Index"))
+    assert [instrument.name for instrument in selectors.instruments()] == ["S&P 500 Index"]
+
+
+def test_an_answer_without_bars_stores_only_the_instrument():
+    assert store_candles() == CandleCounts()
+    assert (Instrument.objects.count(), Candle.objects.count()) == (1, 0)
+
+
+def test_an_unknown_instrument_is_not_found():
+    with pytest.raises(InstrumentNotFound):
+        selectors.get_instrument("ins_nowhere")
