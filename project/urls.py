@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from apps.desk.relaxed import admin_path
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="desk"), name="home"),
     path("", include("apps.monitoring.urls")),
     path("api/", include("apps.api.urls")),
     path("desk/", include("apps.desk.urls")),
-    path("admin/", admin.site.urls),
+    admin_path("admin/", admin.site.urls),
 ]
 
 handler400 = "apps.api.errors.bad_request"

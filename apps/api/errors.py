@@ -91,10 +91,13 @@ def _of_framework(error: exceptions.APIException, path: str) -> Response:
         instance=path,
         errors=_by_field(error.detail) if is_by_field else None,
     )
-    headers = {"WWW-Authenticate": error.auth_header} if getattr(error, "auth_header", None) else {}
-    if getattr(error, "wait", None):
-        headers["Retry-After"] = str(math.ceil(error.wait))  # type: ignore[attr-defined]  # Throttled has it
-    return _answer(body, headers)
+    return _answer(body, _framework_headers(error))
+
+
+def _framework_headers(error: exceptions.APIException) -> dict[str, str]:
+    scheme, wait_s = getattr(error, "auth_header", None), getattr(error, "wait", None)
+    asked = {"WWW-Authenticate": str(scheme)} if scheme else {}
+    return asked | ({"Retry-After": str(math.ceil(wait_s))} if wait_s else {})
 
 
 def _answer(body: dict[str, Any], headers: dict[str, str] | None) -> Response:

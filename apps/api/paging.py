@@ -40,7 +40,7 @@ class CursorPage(CursorPagination):
             return wished
         return (*wished, f"-{key}" if wished[0].startswith("-") else key)
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
         """Read one page. Raises ValidationError naming `cursor` where the library would say 404 or fail on its content."""
         try:
             return super().paginate_queryset(queryset, request, view)

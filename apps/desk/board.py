@@ -17,7 +17,7 @@ from apps.markets.types import MarketView, Price
 from apps.monitoring.freshness import SOURCE_AGE_MAX, is_fresh
 
 BOOK_ROWS_MAX = 12
-ROLLED_ROWS_MAX = 12
+ROLLED_ROWS_MAX = 8
 TWO = Decimal(2)
 
 

@@ -18,6 +18,7 @@ from apps.markets import selectors as markets
 from apps.monitoring import selectors as monitoring
 from apps.monitoring.freshness import SOURCE_AGE_MAX, is_fresh
 from apps.monitoring.queues import last_heartbeat, queue_depths
+from apps.portfolio import selectors as portfolios
 from apps.settlement import selectors as settlements
 from apps.sources import selectors as sources
 from apps.sources.selectors import FetchStats, SourceView
@@ -35,6 +36,7 @@ def key_figures(*, now: datetime) -> dict[str, Any]:
         "forecasts": forecasts.forecasts_table().count(),
         "forecast_age_s": forecasts.latest_age_s(now=now),
         "settled": settlements.settlements_table().filter(reversed_at__isnull=True).count(),
+        "positions": portfolios.positions_table().filter(state="open").count(),
         "failed_tasks": monitoring.failure_count(),
         "dead_letters": monitoring.parked_count(),
         "audit_events": audit.event_count(),

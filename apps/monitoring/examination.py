@@ -68,8 +68,13 @@ def backup_tools() -> Finding:
     try:
         folders = sorted({str(find_tools(name).parent) for name in BACKUP_TOOLS})
     except ToolMissing as error:
-        return Finding("backup tools", False, str(error), "install PostgreSQL's client and server programs or set PG_BIN_DIR")
-    return Finding("backup tools", True, ", ".join(folders))
+        return Finding(
+            place="backup tools",
+            is_good=False,
+            found=str(error),
+            hint="install PostgreSQL's client and server programs or set PG_BIN_DIR",
+        )
+    return Finding(place="backup tools", is_good=True, found=", ".join(folders))
 
 
 def clocks() -> Finding:
@@ -104,4 +109,6 @@ def looked_at(examination: Callable[[], Finding]) -> Finding:
         return examination()
     except Exception as error:  # noqa: BLE001  # whatever stops a look is what the operator must be told
         found = (str(error).splitlines() or [type(error).__name__])[0]
-        return Finding(place, False, found, "is it running, and does its address in the environment point to it?")
+        return Finding(
+            place=place, is_good=False, found=found, hint="is it running, and does its address in the environment point to it?"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -39,11 +38,11 @@ def exposition() -> bytes:
 
 def process_registry() -> CollectorRegistry:
     """Return the metrics of processes: of all processes of all services when they share files, else of this one."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not folder:
-        return REGISTRY
     registry = CollectorRegistry()
-    registry.register(AllServices(Path(folder)))
+    try:
+        AllServices(registry)
+    except ValueError:  # PROMETHEUS_MULTIPROC_DIR is not set: one process, one registry
+        return REGISTRY
     return registry
 
 
@@ -54,25 +53,24 @@ def business_registry() -> CollectorRegistry:
     return registry
 
 
-class AllServices(Collector):
+class AllServices(MultiProcessCollector):
     """Merges the metric files of this service and of its neighbours.
 
     Each service has a folder of its own, named by its PROCESS_TYPE, beside the others. Workers serve no page, so the
     web process reads theirs too; a folder with another name stands alone.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
     def collect(self) -> Iterable[Metric]:
         """Return the merged metrics."""
-        return MultiProcessCollector.merge(self.files(), accumulate=True)  # type: ignore[no-untyped-call,no-any-return]
+        merged: Iterable[Metric] = self.merge(metric_files(Path(self._path)), accumulate=True)
+        return merged
 
-    def files(self) -> list[str]:
-        """Return the metric files."""
-        has_neighbours = self.folder.name == settings.PROCESS_TYPE
-        folders = self.folder.parent.iterdir() if has_neighbours else [self.folder]
-        return [str(file) for folder in folders if folder.is_dir() for file in folder.glob("*_[0-9]*.db")]
+
+def metric_files(folder: Path) -> list[str]:
+    """Return the metric files of a service's folder, and of its neighbours when the folder is named by a service."""
+    has_neighbours = folder.name == settings.PROCESS_TYPE
+    folders = sorted(folder.parent.iterdir()) if has_neighbours else [folder]
+    return [str(file) for place in folders if place.is_dir() for file in sorted(place.glob("*_[0-9]*.db"))]
 
 
 class BusinessFigures(Collector):

@@ -15,7 +15,7 @@ HEARTBEAT_EXPIRY_S = 60
 
 def queue_depths() -> dict[str, int]:
     """Return the number of messages waiting in each queue, in one round trip. Raises redis errors when it is away."""
-    prefix: str = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    prefix = str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"])
     names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     pipe = get_redis_connection("strict").pipeline(transaction=False)
     for name in names:

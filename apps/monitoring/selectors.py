@@ -55,6 +55,6 @@ def dead_letters(*, state: str = "parked", limit: int = 100) -> tuple[DeadLetter
     )
 
 
-def dead_letters_table() -> QuerySet[DeadLetter, dict[str, Any]]:
+def dead_letters_table() -> QuerySet[DeadLetter, Any]:
     """Return the rows that lists show."""
     return DeadLetter.objects.values("id", "task", "reason", "attempts", "state", "parked_at", "ended_at", "ended_by")

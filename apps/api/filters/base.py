@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_filters import rest_framework as filters
+from django_filters import rest_framework as filters  # type: ignore[import-untyped]  # the library has no types
 
 ID_LENGTH_MAX = 40
+
+
+class Filters(filters.FilterSet):  # type: ignore[misc]  # the library has no types
+    """The base of every list's filters."""
 
 
 def same(field: str | None = None, *, length_max: int = 120) -> filters.CharFilter:
@@ -14,9 +18,9 @@ def same(field: str | None = None, *, length_max: int = 120) -> filters.CharFilt
     return filters.CharFilter(field_name=field, lookup_expr="exact", max_length=length_max)
 
 
-def of_id(field: str) -> filters.CharFilter:
-    """Match the id of a related row."""
-    return same(field, length_max=ID_LENGTH_MAX)
+def of_id(field: str, *, is_distinct: bool = False) -> filters.CharFilter:
+    """Match the id of a related row; `is_distinct` where several related rows may match."""
+    return filters.CharFilter(field_name=field, lookup_expr="exact", max_length=ID_LENGTH_MAX, distinct=is_distinct)
 
 
 def one_of(*choices: str, field: str | None = None) -> filters.ChoiceFilter:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from django_filters import rest_framework as filters
-
-from apps.api.filters.base import before, one_of, same, since, truth
+from apps.api.filters.base import Filters, before, one_of, same, since, truth
 
 
-class TenantFilter(filters.FilterSet):
+class TenantFilter(Filters):
     """By slug."""
 
     slug = same()
     is_active = truth()
 
 
-class AuditEventFilter(filters.FilterSet):
+class AuditEventFilter(Filters):
     """By deed, thing, actor and time."""
 
     action = same()
@@ -25,7 +23,7 @@ class AuditEventFilter(filters.FilterSet):
     before = before("at")
 
 
-class BackupFilter(filters.FilterSet):
+class BackupFilter(Filters):
     """By kind and state."""
 
     kind = one_of("daily", "weekly", "monthly")

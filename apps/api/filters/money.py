@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from django_filters import rest_framework as filters
-
-from apps.api.filters.base import before, of_id, one_of, same, since, truth
+from apps.api.filters.base import Filters, before, of_id, one_of, same, since, truth
 
 
-class PortfolioFilter(filters.FilterSet):
+class PortfolioFilter(Filters):
     """By tenant and kind."""
 
     tenant = of_id("tenant_id")
     kind = one_of("main", "shadow")
 
 
-class PositionFilter(filters.FilterSet):
+class PositionFilter(Filters):
     """By portfolio, market and state."""
 
     tenant = of_id("portfolio__tenant_id")
@@ -24,7 +22,7 @@ class PositionFilter(filters.FilterSet):
     state = one_of("open", "closed")
 
 
-class OrderFilter(filters.FilterSet):
+class OrderFilter(Filters):
     """By portfolio, market and state."""
 
     tenant = of_id("tenant_id")
@@ -37,7 +35,7 @@ class OrderFilter(filters.FilterSet):
     created_before = before("created_at")
 
 
-class FillFilter(filters.FilterSet):
+class FillFilter(Filters):
     """By order and market."""
 
     tenant = of_id("order__tenant_id")
@@ -47,13 +45,13 @@ class FillFilter(filters.FilterSet):
     filled_before = before("filled_at")
 
 
-class LimitsFilter(filters.FilterSet):
+class LimitsFilter(Filters):
     """By tenant."""
 
     tenant = of_id("tenant_id")
 
 
-class AccountFilter(filters.FilterSet):
+class AccountFilter(Filters):
     """By tenant and code."""
 
     tenant = of_id("tenant_id")
@@ -61,18 +59,18 @@ class AccountFilter(filters.FilterSet):
     kind = one_of("asset", "liability", "equity", "income", "expense")
 
 
-class EntryFilter(filters.FilterSet):
+class EntryFilter(Filters):
     """By tenant, reference and time."""
 
     tenant = of_id("tenant_id")
     reference = same()
     kind = same()
-    account = filters.CharFilter(field_name="postings__account_id", max_length=40, distinct=True)
+    account = of_id("postings__account_id", is_distinct=True)
     booked_since = since("booked_at")
     booked_before = before("booked_at")
 
 
-class SettlementFilter(filters.FilterSet):
+class SettlementFilter(Filters):
     """By tenant, market and whether it was reversed."""
 
     tenant = of_id("tenant_id")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django_filters import rest_framework as filters
-
-from apps.api.filters.base import before, of_id, one_of, same, since
+from apps.api.filters.base import Filters, before, of_id, one_of, same, since
 
 
-class ForecastFilter(filters.FilterSet):
+class ForecastFilter(Filters):
     """By market, group and time."""
 
     market = of_id("market_id")
@@ -19,7 +17,7 @@ class ForecastFilter(filters.FilterSet):
     made_before = before("as_of")
 
 
-class ScoreFilter(filters.FilterSet):
+class ScoreFilter(Filters):
     """By market, group and time."""
 
     market = of_id("market_id")
@@ -30,7 +28,7 @@ class ScoreFilter(filters.FilterSet):
     scored_before = before("scored_at")
 
 
-class SignalFilter(filters.FilterSet):
+class SignalFilter(Filters):
     """By market, portfolio and state."""
 
     market = of_id("market_id")

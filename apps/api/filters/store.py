@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from django_filters import rest_framework as filters
-
-from apps.api.filters.base import before, of_id, one_of, same, since, truth
+from apps.api.filters.base import Filters, before, of_id, one_of, same, since, truth
 
 
-class SourceFilter(filters.FilterSet):
+class SourceFilter(Filters):
     """By state."""
 
     state = one_of("on", "off", "paused")
 
 
-class MarketFilter(filters.FilterSet):
+class MarketFilter(Filters):
     """By state, kind and close."""
 
     state = one_of("open", "closed", "resolved", "void")
@@ -28,13 +26,13 @@ class MarketFilter(filters.FilterSet):
     closes_before = before("closes_at")
 
 
-class OutcomeFilter(filters.FilterSet):
+class OutcomeFilter(Filters):
     """By market."""
 
     market = of_id("market_id")
 
 
-class QuoteFilter(filters.FilterSet):
+class QuoteFilter(Filters):
     """By outcome and time."""
 
     outcome = of_id("outcome_id")
@@ -42,7 +40,7 @@ class QuoteFilter(filters.FilterSet):
     received_before = before("received_at")
 
 
-class InstrumentFilter(filters.FilterSet):
+class InstrumentFilter(Filters):
     """By symbol and kind."""
 
     symbol = same()
@@ -50,7 +48,7 @@ class InstrumentFilter(filters.FilterSet):
     kind = same()
 
 
-class CandleFilter(filters.FilterSet):
+class CandleFilter(Filters):
     """By instrument and time."""
 
     instrument = of_id("instrument_id")

@@ -19,7 +19,7 @@ class ForecastSerializer(Rows):
     outcome_id = serializers.CharField()
     question = serializers.CharField(source="market__question")
     as_of = serializers.DateTimeField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     category = serializers.CharField()
     horizon = serializers.CharField()
     model = serializers.CharField()
@@ -50,7 +50,7 @@ class ScoreSerializer(Rows):
     result_id = serializers.CharField()
     market_id = serializers.CharField()
     question = serializers.CharField(source="market__question")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     category = serializers.CharField()
     horizon = serializers.CharField()
     model = serializers.CharField(source="forecast__model")

@@ -31,7 +31,7 @@ class MarketSerializer(Rows):
     id = serializers.CharField()
     event_id = serializers.CharField()
     event_title = serializers.CharField(source="event__title")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     source_key = serializers.CharField()
     slug = serializers.CharField()
     question = serializers.CharField()
@@ -59,7 +59,7 @@ class OutcomeSerializer(Rows):
     id = serializers.CharField()
     market_id = serializers.CharField()
     position = serializers.IntegerField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     source_key = serializers.CharField()
     bid = PlainDecimal(source="latest__bid", allow_null=True)
     ask = PlainDecimal(source="latest__ask", allow_null=True)
@@ -95,7 +95,7 @@ class InstrumentSerializer(Rows):
     """Something with a price."""
 
     id = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     symbol = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.CharField()

@@ -26,7 +26,8 @@ class SourceViewSet(TableViewSet):
 
     def table(self) -> QuerySet[Any, Row]:
         """Rows of the sources room."""
-        return sources.sources_table().values(*serializers.SOURCE_FIELDS)
+        rows: QuerySet[Any, Row] = sources.sources_table().values(*serializers.SOURCE_FIELDS)
+        return rows
 
 
 class MarketViewSet(TableViewSet):

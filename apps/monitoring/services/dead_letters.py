@@ -43,32 +43,31 @@ def replay(*, dead_letter_id: str, by: str, now: datetime) -> None:
     """Send the work again and mark the letter. The message goes first: a crash between the two sends it twice, which
     tasks bear, and never loses it. Raises DeadLetterNotFound, DeadLetterEnded, BrokerAway.
     """
-    letter = parked_letter(dead_letter_id)
+    letter = _parked_letter(dead_letter_id)
     try:
         current_app.send_task(letter.task, kwargs=letter.kwargs, retry=False)
     except (OperationalError, OSError) as error:
         raise BrokerAway(f"{dead_letter_id} stays parked: {type(error).__name__}") from error
-    end(dead_letter_id=dead_letter_id, state="replayed", by=by, now=now)
+    _end(dead_letter_id=dead_letter_id, state="replayed", by=by, now=now)
 
 
 @transaction
 def discard(*, dead_letter_id: str, by: str, now: datetime) -> None:
     """Let the work go; the letter stays readable. Raises DeadLetterNotFound, DeadLetterEnded."""
-    parked_letter(dead_letter_id)
-    end(dead_letter_id=dead_letter_id, state="discarded", by=by, now=now)
+    _parked_letter(dead_letter_id)
+    _end(dead_letter_id=dead_letter_id, state="discarded", by=by, now=now)
 
 
 @transaction
-def end(*, dead_letter_id: str, state: str, by: str, now: datetime) -> None:
-    """Move a parked letter to `state`; only the first of two callers succeeds. Raises DeadLetterEnded."""
+def _end(*, dead_letter_id: str, state: str, by: str, now: datetime) -> None:
+    # Conditional, so that only the first of two callers succeeds.
     changed = DeadLetter.objects.filter(id=dead_letter_id, state="parked").update(state=state, ended_at=now, ended_by=by)
     if not changed:
         raise DeadLetterEnded(f"{dead_letter_id} has ended already")
     audit.record(action=f"dead_letter.{state}", subject=dead_letter_id, by=by, now=now, detail={})
 
 
-def parked_letter(dead_letter_id: str) -> DeadLetter:
-    """Return the parked letter. Raises DeadLetterNotFound, DeadLetterEnded."""
+def _parked_letter(dead_letter_id: str) -> DeadLetter:
     letter = DeadLetter.objects.filter(id=dead_letter_id).first()
     if letter is None:
         raise DeadLetterNotFound(f"no dead letter {dead_letter_id}")

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from django.db import Error as DatabaseAway
 
-from apps.core import errors
 from apps.core.commands import first_line
 from apps.core.db import durable
+from apps.monitoring.kinds import kind_of
 from apps.monitoring.masking import masked, masked_text
 from apps.monitoring.models import TaskFailure
 
@@ -39,25 +39,14 @@ def record_failure(*, task: str, task_id: str, kwargs: Mapping[str, Any], error:
             kwargs=masked(kwargs),
             error=text,
             kind=kind,
-            trace=trace_of(error),
+            trace=_trace_of(error),
             at=now,
         )
     except DatabaseAway as away:
         log.warning("task_failure_not_stored", task=task, task_id=task_id, reason=type(away).__name__)
 
 
-def kind_of(error: BaseException) -> str:
-    """Return the kind of an error: expected, transient, unknown, broken, or unexpected for everything not in the tree."""
-    kinds: tuple[tuple[type[BaseException], str], ...] = (
-        (errors.Expected, "expected"),
-        (errors.Transient, "transient"),
-        (errors.OutcomeUnknown, "unknown"),
-        (errors.Broken, "broken"),
-    )
-    return next((name for kind, name in kinds if isinstance(error, kind)), "unexpected")
-
-
-def trace_of(error: BaseException) -> str:
-    """Return the end of the error's trace, which names the place, for the eyes of staff only."""
+def _trace_of(error: BaseException) -> str:
+    # The end of a trace names the place.
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     return masked_text("".join(lines))[-TRACE_LENGTH_MAX:]

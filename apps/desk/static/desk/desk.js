@@ -27,6 +27,14 @@
     }, extra);
   }
 
+  var hours = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  var days = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
+
+  function clock(u, ticks, place, space, step) {
+    var form = step < 60 ? zone : step < 86400 ? hours : days;
+    return ticks.map(function (tick) { return form.format(new Date(tick * 1000)); });
+  }
+
   function number(value, digits) {
     return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   }
@@ -69,7 +77,7 @@
       return {
         cursor: { y: false },
         scales: { y: probability ? { range: function (u, lo, hi) { return [Math.max(0, lo - 0.04), Math.min(1, hi + 0.04)]; } } : {} },
-        axes: [axis({}), axis({ size: 58, values: function (u, ticks) { return ticks.map(function (t) { return number(t, probability ? 2 : s.digits); }); } })],
+        axes: [axis({ space: 76, values: clock }), axis({ size: 58, values: function (u, ticks) { return ticks.map(function (t) { return number(t, probability ? 2 : s.digits); }); } })],
         bands: [{ series: [1, 2], fill: colour("--accent-wash") }],
         series: [
           {},
@@ -87,7 +95,7 @@
     options: function (s) {
       return {
         cursor: { y: false },
-        axes: [axis({}), axis({ size: 72, values: function (u, ticks) { return ticks.map(function (t) { return number(t, s.digits); }); } })],
+        axes: [axis({ space: 76, values: clock }), axis({ size: 78, values: function (u, ticks) { return ticks.map(function (t) { return number(t, s.digits); }); } })],
         series: [{}, stepped("equity", colour("--accent"), { width: 1.8 })],
       };
     },
