@@ -75,6 +75,9 @@ def desk_services(options: Options, folder: DataFolder, port: int, shared: Mappi
             environment=service_environment(shared, folder, "beat"),
             prepare=wipe_metrics(folder, "beat"),
             launch={"cwd": root},
+            # Celery's SIGTERM handler writes to the database from wherever it interrupted; inside a query it waits for
+            # its own lock. What it would write, the rows know better.
+            stop_signals=((signal.SIGTERM, 3.0), (signal.SIGHUP, 2.0)),
         )
 
 
