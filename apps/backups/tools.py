@@ -55,10 +55,10 @@ def restore(dsn: str, dump_file: Path) -> None:
 
 
 def environment_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return our environment with the address in libpq's variables instead of whatever was there."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    own = {variable: str(parameters[name]) for name, variable in VARIABLES.items() if parameters.get(name) not in (None, "")}
-    return inherited | own | {"PGAPPNAME": "bellwether-backup"}
+    """Return the whole environment of a program: the address in libpq's variables, and nothing of ours, least of all secrets."""
+    address = {variable: str(parameters[name]) for name, variable in VARIABLES.items() if parameters.get(name) not in (None, "")}
+    # Messages in English, because the telling line is looked for by its words.
+    return address | {"PGAPPNAME": "bellwether-backup", "LC_ALL": "C", "PATH": os.defpath}
 
 
 def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout: IO[bytes] | int) -> None:
