@@ -124,9 +124,10 @@ def of_bars(question: BarsQuestion, base: float, context: Context) -> Opinion:
     """Return the opinion on a rolled market: P(close > threshold), or the price itself for a linear one."""
     if question.market.pays == "linear":
         return _of_horizon(question)
-    if question.fitted is None or question.market.threshold is None:
+    threshold = float(question.market.threshold or 0)
+    if question.fitted is None or threshold <= 0:
         return _of_base_rate(question.market, question.key, base, {"bars_left": question.bars_left})
-    said = thresholds.price(question.fitted, float(question.market.threshold), rng=context.rng)
+    said = thresholds.price(question.fitted, threshold, rng=context.rng)
     return Opinion(
         market=question.market,
         key=question.key,

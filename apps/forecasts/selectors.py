@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from django.db.models import Avg, Count, F, FloatField, QuerySet
 from django.db.models.functions import Cast, Floor, Least, TruncDate
 
@@ -33,6 +34,16 @@ FROM unnest(%s::text[]) AS wanted (market_id)
 CROSS JOIN LATERAL (
     SELECT * FROM forecasts_forecast WHERE market_id = wanted.market_id ORDER BY as_of DESC LIMIT 1
 ) AS newest
+"""
+
+CLOSING_SQL = """
+SELECT closing.market_id, closing.p_price, closing.as_of
+FROM unnest(%s::text[]) AS wanted (market_id)
+CROSS JOIN LATERAL (
+    SELECT market_id, p_price, as_of FROM forecasts_forecast
+    WHERE market_id = wanted.market_id AND as_of < scheduled_close_at AND p_price IS NOT NULL AND NOT is_price_stale
+    ORDER BY as_of DESC LIMIT 1
+) AS closing
 """
 
 
@@ -90,9 +101,9 @@ def forecasts_for_signals(*, now: datetime, age_max: timedelta, limit: int) -> t
     Only forecasts younger than `age_max` of markets that close after `now`; at most `limit`.
     """
     fresh = Forecast.objects.filter(as_of__gte=now - age_max, as_of__lte=now, scheduled_close_at__gt=now, market__state="open")
-    telling = fresh.filter(p_model__isnull=False, p_price__isnull=False, is_price_stale=False)
-    newest = telling.order_by("market_id", "-as_of").distinct("market_id")
-    return tuple(_as_view(row) for row in newest[:limit])
+    newest = fresh.order_by("market_id", "-as_of").distinct("market_id").values("id")
+    telling = Forecast.objects.filter(id__in=newest, p_model__isnull=False, p_price__isnull=False, is_price_stale=False)
+    return tuple(_as_view(row) for row in telling.order_by("market_id")[:limit])
 
 
 def forecast_series(market_id: str, *, since: datetime, limit: int = 2_000) -> tuple[ForecastPoint, ...]:
@@ -104,10 +115,9 @@ def forecast_series(market_id: str, *, since: datetime, limit: int = 2_000) -> t
 
 def closing_prices(market_ids: Iterable[str]) -> dict[str, ClosingPrice]:
     """Return the last fresh price of each market's first outcome before its scheduled close, by market id."""
-    priced = Forecast.objects.filter(market_id__in=tuple(market_ids), p_price__isnull=False, is_price_stale=False)
-    rows = priced.filter(as_of__lt=F("scheduled_close_at")).order_by("market_id", "-as_of").distinct("market_id")
-    found = (ClosingPrice(*values) for values in rows.values_list("market_id", "p_price", "as_of"))
-    return {price.market_id: price for price in found}
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSING_SQL, [list(market_ids)])
+        return {market_id: ClosingPrice(market_id, price, as_of) for market_id, price, as_of in cursor.fetchall()}
 
 
 def latest_age_s(*, now: datetime) -> float | None:

@@ -95,8 +95,11 @@ class Opinion:
 
 
 def fit(series: Series, *, ahead: int) -> Fit | None:
-    """Fit both volatility models to `series` for `ahead` bars; None below BARS_MIN bars."""
-    if series.closes.size < BARS_MIN + ahead:
+    """Fit both volatility models to `series` for `ahead` bars; None below BARS_MIN bars.
+
+    None too when a price is not positive (oil was sold below zero in April 2020): it has no logarithm.
+    """
+    if series.closes.size < BARS_MIN + ahead or min(series.closes.min(), series.lows.min(), series.highs.min()) <= 0:
         return None
     returns = np.diff(np.log(series.closes))
     moves = np.log(series.closes[ahead:] / series.closes[:-ahead])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from apps.audit import services as audit
 from apps.core.db import durable, only_one, transaction
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from apps.markets.types import MarketView, ResultView
 
 RESULTS_MAX = 500  # results of one transaction
-LATE_COMMIT = timedelta(minutes=2)  # a result may become visible this long after its observed_at
+LATE_COMMIT = timedelta(minutes=15)  # no task lives so long: no result becomes visible later after its observed_at
 SAID = ("p_final", "p_price", "p_model", "p_base", "value", "value_price")
+
+
+class Waiting(NamedTuple):
+    """A result that has not been judged."""
+
+    id: str
+    market_id: str
+    kind: str
+    observed_at: datetime
 
 
 @durable
@@ -41,31 +50,28 @@ def score_resolved(*, now: datetime, by: str) -> int:
     return scored
 
 
-def _waiting() -> list[ResultView]:
-    """Return results that are not judged, the oldest first; only the latest days are looked at again."""
+def _waiting() -> list[Waiting]:
+    """Return results that are not judged, the oldest first; results long judged are not looked at again."""
     newest = selectors.newest_judgement_at()
-    since = newest - LATE_COMMIT if newest else None
-    waiting: list[ResultView] = []
-    page = markets.results_after(observed_at=since, limit=RESULTS_MAX)
-    while page and len(waiting) < RESULTS_MAX:
-        judged = set(Judgement.objects.filter(result_id__in=[row.id for row in page]).values_list("result_id", flat=True))
-        waiting += [row for row in page if row.id not in judged]
-        is_last = len(page) < RESULTS_MAX
-        page = () if is_last else markets.results_after(result_id=page[-1].id, observed_at=since, limit=RESULTS_MAX)
-    return waiting[:RESULTS_MAX]
+    rows = markets.results_table().filter(~Exists(Judgement.objects.filter(result_id=OuterRef("id"))))
+    rows = rows.filter(observed_at__gte=newest - LATE_COMMIT) if newest else rows
+    found = rows.order_by("id").values_list("id", "market_id", "kind", "observed_at")
+    return [Waiting(*values) for values in found[:RESULTS_MAX]]
 
 
 @transaction
-def _judge(*, results: Sequence[ResultView], now: datetime, by: str) -> int:
+def _judge(*, results: Sequence[Waiting], now: datetime, by: str) -> int:
+    """Score the markets of `results` by their newest revision, whichever of them were waiting."""
     market_ids = sorted({result.market_id for result in results})
     believed = markets.latest_results(market_ids=market_ids)
     asked = markets.markets_by_ids(market_ids)
     Score.objects.filter(market_id__in=market_ids).delete()
     scores = _scores([result for result in believed.values() if result.kind == "final"], now)
     Score.objects.bulk_create(scores, batch_size=RESULTS_MAX)
-    judged = [*results, *(result for result in believed.values() if result not in results)]
     counts = Counter(score.result_id for score in scores)
-    rows = [_judgement(result, asked[result.market_id], counts[result.id], now) for result in judged]
+    judged: dict[str, ResultView | Waiting] = {entry.id: entry for entry in results}
+    judged |= {entry.id: entry for entry in believed.values()}
+    rows = [_judgement(entry, asked[entry.market_id], counts[entry.id], now) for entry in judged.values()]
     Judgement.objects.bulk_create(rows, ignore_conflicts=True)
     detail = {"results": len(results), "markets": len(market_ids), "scores": len(scores), "digest": _digest(scores)}
     audit.record(action="forecasts.scored", subject=f"results:{results[0].id}", by=by, now=now, detail=detail)
@@ -95,7 +101,7 @@ def _score(forecast: Forecast, result: ResultView, now: datetime) -> Score:
     )
 
 
-def _judgement(result: ResultView, market: MarketView, count: int, now: datetime) -> Judgement:
+def _judgement(result: ResultView | Waiting, market: MarketView, count: int, now: datetime) -> Judgement:
     return Judgement(
         result_id=result.id,
         market_id=market.id,
@@ -109,8 +115,9 @@ def _judgement(result: ResultView, market: MarketView, count: int, now: datetime
     )
 
 
-def _first_payout(result: ResultView, market: MarketView) -> Decimal | None:
-    if result.kind != "final" or market.pays != "binary" or not market.outcomes:
+def _first_payout(result: ResultView | Waiting, market: MarketView) -> Decimal | None:
+    """Return what the first outcome paid; None for void, linear and superseded results."""
+    if isinstance(result, Waiting) or result.kind != "final" or market.pays != "binary" or not market.outcomes:
         return None
     return result.payouts.get(market.outcomes[0].id)
 

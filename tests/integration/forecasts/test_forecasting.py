@@ -34,6 +34,14 @@ def forecast(now=NOW):
     return services.forecast_due(now=now, by="test")
 
 
+def forecast_one(market, *, force, now, by):
+    return services.forecast_market(market_id=market.id, force=force, now=now, by=by)
+
+
+def latest(market):
+    return selectors.latest_forecast(market.id)
+
+
 def committed():
     return AuditEvent.objects.filter(action="forecasts.committed").order_by("id")
 
@@ -43,7 +51,7 @@ def test_a_market_with_a_book_gets_price_model_and_pool():
     market = make_market()
     quote(market, "0.50", "0.52", bid_units="300", ask_units="100")
     assert forecast() == 1
-    made = selectors.latest_forecast(market.id)
+    made = latest(market)
     assert (made.p_price, made.bid, made.ask) == (Decimal("0.51"), Decimal("0.50"), Decimal("0.52"))
     # Two thirds of the life are left: the micro-price 0.515 and as much again times 2/3 for the depth.
     assert made.p_model == pytest.approx(Decimal("0.5183333333"))
@@ -62,10 +70,10 @@ def test_every_kind_of_market_is_forecast_in_one_batch_with_one_commitment():
     thresholds = [make_threshold(instrument, factor=factor) for factor in ("0.99", "1.0", "1.01")]
     linear = make_horizon(instrument)
     assert forecast() == 7
-    chances = [selectors.latest_forecast(market.id).p_final for market in thresholds]
+    chances = [latest(market).p_final for market in thresholds]
     assert chances == sorted(chances, reverse=True)
     assert len(set(chances)) == 3
-    priced = selectors.latest_forecast(linear.id)
+    priced = latest(linear)
     assert priced.value == priced.value_price == last_close(instrument)
     assert priced.value_low < priced.value < priced.value_high
     assert (priced.p_final, priced.p_price) == (None, None)
@@ -79,7 +87,7 @@ def test_every_kind_of_market_is_forecast_in_one_batch_with_one_commitment():
 def test_a_threshold_market_has_no_price_and_climatology_for_an_opponent():
     market = make_threshold(make_instrument(), factor="1.02")
     forecast()
-    made = selectors.latest_forecast(market.id)
+    made = latest(market)
     assert (made.p_price, made.weights_id) == (None, None)
     assert made.p_final == made.p_model
     assert 0 < made.p_base < Decimal("0.5")
@@ -104,7 +112,7 @@ def test_a_changed_book_or_a_new_bar_is_forecast_again():
     forecast()
     quote(market, "0.51", "0.53", at=NOW + SECOND)
     assert forecast(NOW + SECOND) == 1
-    assert selectors.latest_forecast(market.id).p_price == Decimal("0.52")
+    assert latest(market).p_price == Decimal("0.52")
     add_bar(instrument, NOW + 5 * SECOND, float(last_close(instrument)) * 1.02)
     assert forecast(NOW + 5 * SECOND) == 1
     first, second = Forecast.objects.filter(market=threshold).order_by("as_of")
@@ -116,12 +124,12 @@ def test_a_changed_book_or_a_new_bar_is_forecast_again():
 def test_a_market_that_nobody_quotes_gets_the_base_rate_and_a_price_once_there_is_one():
     market = make_market()
     assert forecast() == 1
-    made = selectors.latest_forecast(market.id)
+    made = latest(market)
     assert (made.model, made.p_price, made.p_model) == ("base-rate-1", None, None)
     assert made.p_final == made.p_base == Decimal("0.5")
     quote(market, at=NOW + SECOND)
     assert forecast(NOW + SECOND) == 1
-    assert selectors.latest_forecast(market.id).p_price == Decimal("0.51")
+    assert latest(market).p_price == Decimal("0.51")
 
 
 @pytest.mark.django_db
@@ -131,7 +139,7 @@ def test_a_vanished_book_leaves_the_last_price_flagged_stale():
     forecast()
     quote(market, "0.01", "0.99", at=NOW + SECOND)
     forecast(NOW + SECOND)
-    made = selectors.latest_forecast(market.id)
+    made = latest(market)
     assert (made.p_price, made.is_price_stale, made.p_model, made.bid) == (Decimal("0.61"), True, None, None)
 
 
@@ -141,7 +149,7 @@ def test_an_instrument_with_too_few_bars_is_answered_without_a_model():
     threshold, linear = make_threshold(instrument), make_horizon(instrument)
     assert forecast() == 2
     assert selectors.latest_forecast(threshold.id).model == "base-rate-1"
-    made = selectors.latest_forecast(linear.id)
+    made = latest(linear)
     assert (made.value, made.value_low) == (last_close(instrument), None)
 
 
@@ -153,7 +161,7 @@ def test_a_market_that_is_no_longer_open_is_left_alone(change):
     Market.objects.filter(id=market.id).update(**change)
     assert forecast() == 0
     with pytest.raises(MarketNotOpen):
-        services.forecast_market(market_id=market.id, force=True, now=NOW, by="test")
+        forecast_one(market, force=True, now=NOW, by="test")
     assert (Forecast.objects.count(), committed().count()) == (0, 0)
 
 
@@ -161,10 +169,10 @@ def test_a_market_that_is_no_longer_open_is_left_alone(change):
 def test_one_market_is_forecast_by_force_only_when_nothing_changed():
     market = make_market()
     quote(market)
-    first = services.forecast_market(market_id=market.id, force=False, now=NOW, by="test")
+    first = forecast_one(market, force=False, now=NOW, by="test")
     assert first.p_price == Decimal("0.51")
-    assert services.forecast_market(market_id=market.id, force=False, now=NOW + SECOND, by="test") is None
-    forced = services.forecast_market(market_id=market.id, force=True, now=NOW + SECOND, by="test")
+    assert forecast_one(market, force=False, now=NOW + SECOND, by="test") is None
+    forced = forecast_one(market, force=True, now=NOW + SECOND, by="test")
     assert forced.as_of == NOW + SECOND
     assert Forecast.objects.count() == 2
 

@@ -34,6 +34,10 @@ def forecast_market(bid="0.60", ask="0.62", **fields):
     return market
 
 
+def evidence():
+    return selectors.evidence(source="polymarket_gamma", category="crypto")
+
+
 def score(now=LATER):
     return services.score_resolved(now=now, by="test")
 
@@ -165,7 +169,7 @@ def test_calibration_compares_what_was_said_with_what_happened():
     score()
     middle, top = selectors.calibration()
     assert (middle.low, middle.high, middle.n) == (0.6, 0.7, 3)
-    assert (middle.mean_forecast, middle.mean_payout) == (pytest.approx(0.61), pytest.approx(2 / 3))
+    assert [middle.mean_forecast, middle.mean_payout] == pytest.approx([0.61, 2 / 3])
     assert (top.low, top.high, top.n) == (0.9, 1.0, 1)
     assert selectors.calibration(source="desk") == ()
 
@@ -177,13 +181,13 @@ def test_evidence_counts_events_and_days_and_measures_the_gain():
         resolve(forecast_market(event=event), 1, 0)
     resolve(forecast_market(closes_at=NOW + timedelta(days=1)), 1, 0)
     score()
-    found = selectors.evidence(source="polymarket_gamma", category="crypto")
+    found = evidence()
     assert (found.events, found.days) == (2, 2)
     # Bids are three times asks, so the model stood above the price, and the first outcome paid.
     assert found.gain > 0
     assert found.gain_low > 0
     assert found.p_value < 0.01
-    assert found == selectors.evidence(source="polymarket_gamma", category="crypto")
+    assert found == evidence()
     assert selectors.evidence(source="polymarket_gamma", category="sports").events == 0
     assert selectors.evidence_groups() == (("polymarket_gamma", "crypto"),)
 

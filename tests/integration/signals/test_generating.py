@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from apps.audit.models import Event as AuditEvent
+from apps.forecasts import selectors as opinions
 from apps.forecasts import services as forecasts
 from apps.forecasts.models import Forecast, PoolWeights, Score
 from apps.markets.models import Market
@@ -32,6 +33,10 @@ def forecast_market(bid="0.50", ask="0.52", *, bid_units="300", ask_units="100",
 
 def generate(now=NOW):
     return services.generate(now=now, by="test")
+
+
+def verdict():
+    return selectors.verdict(source="polymarket_gamma", category="crypto")
 
 
 def shadow_of(market):
@@ -121,6 +126,14 @@ def test_an_old_forecast_or_an_old_book_moves_nothing():
 
 
 @pytest.mark.django_db
+def test_only_the_newest_forecast_of_a_market_counts():
+    market = forecast_market()
+    quote(market, "0.50", "0.52", bid_units="100", ask_units="100", at=NOW + SECOND)
+    forecasts.forecast_due(now=NOW + SECOND, by="test")  # a tie: the opinion of a second ago is withdrawn
+    assert generate(NOW + SECOND) == Counts()
+
+
+@pytest.mark.django_db
 def test_a_market_without_a_price_or_an_opinion_gives_none():
     market = make_market()
     forecasts.forecast_market(market_id=market.id, force=True, now=NOW, by="test")
@@ -159,7 +172,7 @@ def test_eight_at_once_make_one_shadow_signal_per_market():
 def test_a_proven_model_with_an_edge_speaks_once_per_market(monkeypatch):
     market = forecast_market(fee_rate=Decimal(0))
     opinion = Decimal("0.60")
-    fresh = selectors.forecasts.forecasts_for_signals
+    fresh = opinions.forecasts_for_signals
     monkeypatch.setattr(
         "apps.signals.services.generating.forecasts.forecasts_for_signals",
         lambda **given: tuple(_with_opinion(view, opinion) for view in fresh(**given)),
@@ -202,7 +215,7 @@ def test_the_gate_shows_the_numbers_of_what_has_resolved():
     for market in markets:
         resolve(market, 1, 0)
     forecasts.score_resolved(now=NOW + timedelta(minutes=12), by="test")
-    found = selectors.verdict(source="polymarket_gamma", category="crypto")
+    found = verdict()
     assert not found.is_proven
     assert (found.evidence.events, found.evidence.days) == (3, 1)
     # The first outcome paid and the model stood above the price; the ask stood above the closing price.
@@ -225,7 +238,7 @@ def test_the_gate_opens_on_stored_evidence_alone():
     """A hundred events over thirty days, each with a gain, and shadow signals bought below the closing price."""
     market = forecast_market()
     generate()
-    made, shadow = selectors.forecasts.latest_forecast(market.id), shadow_of(market)
+    made, shadow = opinions.latest_forecast(market.id), shadow_of(market)
     assert PoolWeights.objects.count() == 1
     for number in range(EVENTS_MIN):
         closes_at = NOW - timedelta(days=number % DAYS_MIN + 1)

@@ -29,6 +29,10 @@ def tight_ladders(draw):
     return Ladder(bids, asks, 0.0)
 
 
+def said_of(first, second, *, life_left, age_max_s):
+    return opinion(first, second, life_left=life_left, age_max_s=age_max_s)
+
+
 def price_of(first, second=None, *, remembered=None, age_max_s=300.0):
     return consensus(first, second, age_max_s=age_max_s, remembered=remembered)
 
@@ -75,7 +79,7 @@ def test_both_outcomes_tell_the_same_price(book):
 
 @given(tight_ladders(), st.floats(0, 1))
 def test_the_opinion_never_lies_more_than_a_spread_from_the_mid(book, life_left):
-    said = opinion(book, None, life_left=life_left, age_max_s=300.0)
+    said = said_of(book, None, life_left=life_left, age_max_s=300.0)
     mid, spread = (book.bid + book.ask) / 2, book.ask - book.bid
     assert abs(said - mid) <= spread + 1e-12
     assert OPINION_CLIP <= said <= 1 - OPINION_CLIP
@@ -83,22 +87,22 @@ def test_the_opinion_never_lies_more_than_a_spread_from_the_mid(book, life_left)
 
 @given(tight_ladders(), st.floats(0, 1))
 def test_the_opinion_on_the_other_outcome_is_the_complement(book, life_left):
-    said = opinion(book, None, life_left=life_left, age_max_s=300.0)
-    other = opinion(book.mirrored(), None, life_left=life_left, age_max_s=300.0)
-    from_second = opinion(None, book.mirrored(), life_left=life_left, age_max_s=300.0)
+    said = said_of(book, None, life_left=life_left, age_max_s=300.0)
+    other = said_of(book.mirrored(), None, life_left=life_left, age_max_s=300.0)
+    from_second = said_of(None, book.mirrored(), life_left=life_left, age_max_s=300.0)
     assert said == pytest.approx(1 - other, abs=1e-9)
     assert said == pytest.approx(from_second, abs=1e-9)
 
 
 def test_at_the_close_the_opinion_is_the_micro_price():
     book = Ladder(((0.50, 300.0), (0.49, 1.0)), ((0.52, 100.0), (0.53, 9000.0)), 0.0)
-    said = opinion(book, None, life_left=0.0, age_max_s=300.0)
+    said = said_of(book, None, life_left=0.0, age_max_s=300.0)
     assert said == pytest.approx((0.50 * 100 + 0.52 * 300) / 400)
 
 
 def test_depth_moves_the_opinion_only_while_there_is_time():
     book = Ladder(((0.50, 100.0), (0.49, 900.0)), ((0.52, 100.0), (0.53, 100.0)), 0.0)
-    at_close, half_way, at_birth = (opinion(book, None, life_left=left, age_max_s=300.0) for left in (0.0, 0.5, 1.0))
+    at_close, half_way, at_birth = (said_of(book, None, life_left=left, age_max_s=300.0) for left in (0.0, 0.5, 1.0))
     assert at_close == pytest.approx(0.51)
     assert at_birth - at_close == pytest.approx(0.01 * 800 / 1200)
     assert half_way - at_close == pytest.approx((at_birth - at_close) / 2)

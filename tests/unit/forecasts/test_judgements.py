@@ -17,7 +17,7 @@ def said(**given):
 
 def test_a_binary_forecast_is_marked_beside_price_model_and_base():
     found = marks(said(p_final="0.6", p_price="0.5", p_model="0.7", p_base="0.4"), Decimal(1))
-    assert (found.brier, found.brier_price) == (pytest.approx(0.16), pytest.approx(0.25))
+    assert [found.brier, found.brier_price] == pytest.approx([0.16, 0.25])
     assert found.log_loss == pytest.approx(log_loss(0.6, 1))
     assert (found.log_loss_price, found.log_loss_model, found.log_loss_base) == pytest.approx(
         (log_loss(0.5, 1), log_loss(0.7, 1), log_loss(0.4, 1))
@@ -32,5 +32,5 @@ def test_what_was_not_said_is_not_marked():
 
 def test_a_linear_forecast_is_marked_by_its_error_relative_to_the_price():
     found = marks(said(value="102", value_price="100"), Decimal(101))
-    assert (found.error, found.error_price) == (pytest.approx(0.01), pytest.approx(-0.01))
+    assert [found.error, found.error_price] == pytest.approx([0.01, -0.01])
     assert (found.brier, found.log_loss) == (None, None)

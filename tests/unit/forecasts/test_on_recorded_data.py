@@ -22,7 +22,7 @@ def recorded_ladders():
     books = pandas.read_parquet(Path(resolvedkit.__file__).parent / "sample_data" / "books.parquet")
     moments = sorted(set(zip(books.market_id, books.ts, strict=True)))
     chosen = set(moments[::7])
-    sides = {}
+    sides: dict[tuple[str, int], dict[str, Ladder]] = {}
     for row in books.itertuples():
         if (row.market_id, row.ts) not in chosen:
             continue
@@ -58,6 +58,7 @@ def test_the_threshold_model_beats_climatology_on_real_closes(symbol, least):
         history = bars[end - 750 : end]
         series = Series(*(np.array([getattr(bar, side) for bar in history]) for side in ("close", "high", "low")))
         fitted = thresholds.fit(series, ahead=ahead)
+        assert fitted is not None
         for sigmas in (-1, 0, 1):
             move = sigmas * float(fitted.past.in_order.std())
             came_true = bars[end - 1 + ahead].close > series.last * float(np.exp(move))

@@ -25,12 +25,14 @@ def test_with_full_weight_the_answer_is_the_model(p_price, p_model):
 @given(CHANCE, CHANCE, st.floats(0, 1))
 def test_in_between_the_answer_lies_in_between(p_price, p_model, w):
     said = pool(p_price, p_model, w=w, b=0.0)
+    assert said is not None
     assert min(p_price, p_model) - 1e-9 <= said <= max(p_price, p_model) + 1e-9
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(-5, 5), st.floats(-5, 5))
 def test_nothing_is_ever_extremised(p_price, p_model, w, b):
     said = pool(p_price, p_model, w=w, b=b)
+    assert said is not None
     assert abs(logit(said)) <= max(abs(logit(p_price)), abs(logit(p_model))) + 1e-9
     assert 0 < said < 1
 

@@ -26,16 +26,24 @@ def closes_only(seed, count=750):
     return Series(series.closes, series.closes, series.closes)
 
 
+def fit(series, *, ahead):
+    return thresholds.fit(series, ahead=ahead)
+
+
+def price(fitted, threshold, *, rng):
+    return thresholds.price(fitted, threshold, rng=rng)
+
+
 def chance(series, threshold, *, ahead=1, seed=0):
-    return thresholds.price(thresholds.fit(series, ahead=ahead), threshold, rng=np.random.default_rng(seed))
+    return price(fit(series, ahead=ahead), threshold, rng=np.random.default_rng(seed))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([1, 5, 20]), st.lists(st.floats(-0.2, 0.2), min_size=2, max_size=6, unique=True))
 def test_a_higher_threshold_is_never_more_likely(seed, ahead, moves):
     series = walk(seed, 400)
-    fitted = thresholds.fit(series, ahead=ahead)
-    said = [thresholds.price(fitted, series.last * float(np.exp(move)), rng=np.random.default_rng(0)) for move in sorted(moves)]
+    fitted = fit(series, ahead=ahead)
+    said = [price(fitted, series.last * float(np.exp(move)), rng=np.random.default_rng(0)) for move in sorted(moves)]
     assert [entry.p_model for entry in said] == sorted((entry.p_model for entry in said), reverse=True)
     assert [entry.p_base for entry in said] == sorted((entry.p_base for entry in said), reverse=True)
     assert all(0 < entry.p_low <= entry.p_model <= entry.p_high < 1 for entry in said)
@@ -43,7 +51,8 @@ def test_a_higher_threshold_is_never_more_likely(seed, ahead, moves):
 
 def test_ewma_equals_its_recursion():
     returns = np.diff(np.log(walk(3, 60).closes))
-    variance, naive = float(np.mean(returns[:22] ** 2)), []
+    naive: list[float] = []
+    variance = float(np.mean(returns[:22] ** 2))
     for value in returns:
         variance = 0.94 * variance + 0.06 * value**2
         naive.append(sqrt(variance))
@@ -52,10 +61,10 @@ def test_ewma_equals_its_recursion():
 
 def test_har_finds_the_regression_that_made_the_data():
     rng = np.random.default_rng(5)
-    volatility = [0.01] * 22
+    volatility: list[float] = [0.01] * 22
     for _ in range(3000):
         week, month = np.mean(volatility[-5:]), np.mean(volatility[-22:])
-        volatility.append(0.0005 + 0.3 * volatility[-1] + 0.3 * week + 0.3 * month + rng.normal(0, 0.0005))
+        volatility.append(float(0.0005 + 0.3 * volatility[-1] + 0.3 * week + 0.3 * month + rng.normal(0, 0.0005)))
     series = np.array(volatility)
     said = thresholds.har_volatility(series, 1)
     truth = 0.0005 + 0.3 * series[-1] + 0.3 * series[-5:].mean() + 0.3 * series[-22:].mean()
@@ -90,14 +99,22 @@ def test_a_calm_week_narrows_what_climatology_does_not_see():
 
 
 def test_too_short_a_history_gives_no_fit():
-    assert thresholds.fit(walk(1, thresholds.BARS_MIN), ahead=1) is None
-    assert thresholds.fit(walk(1, thresholds.BARS_MIN + 1), ahead=1) is not None
+    assert fit(walk(1, thresholds.BARS_MIN), ahead=1) is None
+    assert fit(walk(1, thresholds.BARS_MIN + 1), ahead=1) is not None
+
+
+@pytest.mark.parametrize("price", [0.0, -37.63])
+def test_a_price_without_a_logarithm_gives_no_fit(price):
+    series = walk(1)
+    lows = series.lows.copy()
+    lows[300] = price
+    assert thresholds.fit(Series(series.closes, series.highs, lows), ahead=1) is None
 
 
 def test_a_series_that_stands_still_is_priced_without_a_number_going_wrong():
     flat = np.full(300, 50.0)
-    fitted = thresholds.fit(Series(flat, flat, flat), ahead=5)
-    said = thresholds.price(fitted, 50.5, rng=np.random.default_rng(0))
+    fitted = fit(Series(flat, flat, flat), ahead=5)
+    said = price(fitted, 50.5, rng=np.random.default_rng(0))
     assert 0 < said.p_model < 0.01
     assert price_range(fitted).value == 50.0
 
@@ -110,7 +127,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_the_price_range_holds_the_last_close_and_widens_with_the_horizon():
     series = walk(6)
-    near, far = (price_range(thresholds.fit(series, ahead=ahead)) for ahead in (1, 20))
+    near, far = (price_range(fit(series, ahead=ahead)) for ahead in (1, 20))
     assert near.low < near.value == series.last < near.high
     assert far.low < near.low < near.high < far.high
 

@@ -38,6 +38,7 @@ def test_the_ask_counts_and_never_the_mid(p_model, ask, spread, rate):
 @given(CHANCE, CHANCE, CHANCE, RATE)
 def test_the_best_side_has_the_greatest_edge(p_model, first, second, rate):
     side = best_side(p_model, [first, second], rate)
+    assert side is not None
     edges = [edge_net(chance_of(n, p_model), ask, rate) for n, ask in enumerate((first, second))]
     assert edges[side] == max(edges)
 
@@ -45,10 +46,8 @@ def test_the_best_side_has_the_greatest_edge(p_model, first, second, rate):
 @given(CHANCE, CHANCE)
 def test_the_models_side_is_the_one_it_rates_above_the_price(p_model, p_price):
     side = model_side(p_model, p_price)
-    if p_model == p_price:
-        assert side is None
-    else:
-        assert chance_of(side, p_model) > chance_of(side, p_price)
+    assert (side is None) == (p_model == p_price)
+    assert side is None or chance_of(side, p_model) > chance_of(side, p_price)
 
 
 def test_without_any_ask_there_is_no_side():
