@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -12,9 +13,9 @@ from apps.settlement.models import Settlement
 pytestmark = pytest.mark.django_db
 
 
-def run(capsys, *words: str) -> tuple[int, dict | str]:
+def run(capsys, *words: str) -> tuple[Any, Any]:
     """Run a command and return its exit code and what it printed."""
-    code = 0
+    code: Any = 0
     try:
         call_command(*words)
     except SystemExit as left:

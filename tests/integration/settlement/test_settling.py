@@ -38,8 +38,8 @@ def settle(now) -> int:
     return services.settle_due(now=now, by=BY)
 
 
-def equity(desk: Desk, kind: str = "shadow") -> int:
-    return portfolios.equity(desk.portfolio(kind).id, now=NOW).equity_minor
+def equity(desk: Desk) -> int:
+    return portfolios.equity(desk.portfolio().id, now=NOW).equity_minor
 
 
 def test_a_win_pays_units_and_books_the_gain(desk):

@@ -13,7 +13,7 @@ from apps.markets.models import Market
 from apps.markets.types import MarketView
 from apps.portfolio import selectors as portfolios
 from apps.portfolio import services as portfolio
-from apps.portfolio.types import PortfolioView
+from apps.portfolio.types import PortfolioKind, PortfolioView
 from apps.risk import services as risk
 from apps.risk.types import OrderIntent
 from apps.signals.models import Signal
@@ -46,7 +46,7 @@ class Desk:
     def down(self) -> str:
         return self.market.outcomes[1].id
 
-    def portfolio(self, kind: str = "shadow") -> PortfolioView:
+    def portfolio(self, kind: PortfolioKind = "shadow") -> PortfolioView:
         return portfolios.get_portfolio(self.tenant_id, kind)
 
     def balances(self, kind: str = "shadow") -> dict[str, int]:
@@ -116,7 +116,7 @@ class Desk:
 def open_desk(slug: str = "alice", *, with_market: bool = True) -> Desk:
     """Open a tenant with 100,000 USDC in each portfolio, default limits, and a market quoted at 0.50/0.52."""
     tenant = tenants.ensure_tenant(slug=slug, name=slug.title(), currency="USDC", by=BY, now=NOW)
-    capital = {"main": CAPITAL_MINOR, "shadow": CAPITAL_MINOR}
+    capital: dict[PortfolioKind, int] = {"main": CAPITAL_MINOR, "shadow": CAPITAL_MINOR}
     portfolio.ensure_portfolios(tenant_id=tenant.id, capital_minor=capital, by=BY, now=NOW)
     risk.ensure_limits(tenant_id=tenant.id, by=BY, now=NOW)
     if with_market:

@@ -10,12 +10,12 @@ import pytest
 from apps.audit.models import Event
 from apps.core.errors import Broken
 from apps.ledger.models import Entry, Hold
-from apps.markets.types import Level
 from apps.portfolio import selectors as portfolios
 from apps.portfolio.models import Position
 from apps.risk import services as risk
 from apps.risk.errors import RiskDenied
 from apps.risk.models import Decision
+from apps.sources.types import Level
 from apps.trading import services as trading
 from apps.trading.errors import IdempotencyConflict, UnitsAlreadyOffered, WrongOrder
 from apps.trading.models import Fill, Order, PaperOrder

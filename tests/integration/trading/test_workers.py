@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
+from typing import TypeVar
 
 import pytest
 from django.db import connection
@@ -19,19 +20,21 @@ from apps.trading import venues
 from apps.trading.errors import StaleLease
 from apps.trading.models import Fill, Order, PaperOrder
 from apps.trading.services import filling, leasing
-from apps.trading.services.leasing import LEASE, claim_next
-from apps.trading.types import ReconcileCounts, WorkCounts
+from apps.trading.services.leasing import LEASE, Claim
+from apps.trading.types import OrderState, ReconcileCounts, WorkCounts
+from apps.trading.venues.base import VenueReport
 from apps.trading.venues.paper import PaperVenue
 from tests.integration.trading.desk import AFTER_LATENCY, BY, CAPITAL_MINOR, NOW, Desk
 
+T = TypeVar("T")
 AFTER_LEASE = NOW + LEASE + timedelta(milliseconds=1)
 
 
-def at_once(count: int, act: Callable[[int], object]) -> list[object]:
+def at_once(count: int, act: Callable[[int], T]) -> list[T]:
     """Run `act` in `count` threads that start together, each with its own connection."""
     together = Barrier(count)
 
-    def run(number: int) -> object:
+    def run(number: int) -> T:
         together.wait()
         try:
             return act(number)
@@ -77,6 +80,20 @@ def reconcile(now=AFTER_LEASE) -> ReconcileCounts:
     return trading.reconcile(now=now, by=BY)
 
 
+def claimed(state: OrderState, owner: str, now: datetime) -> Claim:
+    """Claim the one order that is due, as a worker does."""
+    claim = leasing.claim_next(states=(state,), owner=owner, now=now)
+    assert claim is not None
+    return claim
+
+
+def told(order_id: str, now: datetime) -> VenueReport:
+    """Ask the paper venue what became of an order that it has."""
+    report = PaperVenue().status(order_id, now=now)
+    assert report is not None
+    return report
+
+
 def accepted_order(desk: Desk) -> Order:
     desk.signal()
     desk.take()
@@ -116,7 +133,7 @@ def test_the_same_key_from_eight_threads_is_one_order(desk):
 @pytest.mark.django_db
 def test_a_sender_that_died_before_the_venue_heard_of_it_is_cancelled_and_never_sent_again(desk):
     order = accepted_order(desk)
-    claim_next(states=("accepted",), owner="dead", now=NOW)
+    claimed("accepted", "dead", NOW)
     assert reconcile(NOW + LEASE / 2) == ReconcileCounts()
     assert reconcile() == ReconcileCounts(lost=1, cancelled=1)
     order.refresh_from_db()
@@ -135,7 +152,7 @@ def test_a_sender_that_died_before_the_venue_heard_of_it_is_cancelled_and_never_
 @pytest.mark.django_db
 def test_a_sender_that_died_after_the_venue_took_the_order_is_filled_once(desk):
     order = accepted_order(desk)
-    claim = claim_next(states=("accepted",), owner="dead", now=NOW)
+    claim = claimed("accepted", "dead", NOW)
     from apps.trading.services.working import _request_of
 
     PaperVenue().submit(claim.order_id, _request_of(order), now=NOW)  # and it dies before writing that down
@@ -151,7 +168,7 @@ def test_a_sender_that_died_after_the_venue_took_the_order_is_filled_once(desk):
 @pytest.mark.django_db
 def test_a_worker_that_wakes_up_after_its_lease_writes_nothing_and_cannot_send_late(desk):
     order = accepted_order(desk)
-    sleeper = claim_next(states=("accepted",), owner="sleeper", now=NOW)
+    sleeper = claimed("accepted", "sleeper", NOW)
     reconcile()
     from apps.trading.services.working import _request_of, _work
 
@@ -167,11 +184,11 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing_and_cannot_send_l
 def test_a_token_that_another_claim_followed_is_refused(desk):
     accepted_order(desk)
     desk.work()
-    first = claim_next(states=("sent",), owner="slow", now=NOW + AFTER_LATENCY)
+    first = claimed("sent", "slow", NOW + AFTER_LATENCY)
     after = NOW + AFTER_LATENCY + LEASE
-    second = claim_next(states=("sent",), owner="fast", now=after)
+    second = claimed("sent", "fast", after)
     assert second.token == first.token + 1
-    report = PaperVenue().status(first.order_id, now=after)
+    report = told(first.order_id, after)
     with pytest.raises(StaleLease):
         filling.apply_report(claim=first, report=report, now=after, by=BY)
     assert not Fill.objects.exists()

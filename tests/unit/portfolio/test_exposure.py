@@ -32,7 +32,12 @@ def test_a_share_lies_between_nothing_and_everything(amount_minor, part, whole):
     assert share_of(amount_minor, whole, whole) == amount_minor
 
 
-@given(st.lists(st.tuples(units, amounts, amounts), min_size=1, max_size=5), st.lists(st.floats(0.01, 1), max_size=5), amounts, amounts)
+@given(
+    st.lists(st.tuples(units, amounts, amounts), min_size=1, max_size=5),
+    st.lists(st.floats(0.01, 1), max_size=5),
+    amounts,
+    amounts,
+)
 def test_buying_and_selling_everything_realises_exactly_the_cash_that_moved(buys, parts, notional_minor, fee_minor):
     holding, cash = Holding(D(0), 0, 0, 0), 0
     for bought_units, cost, fee in buys:
@@ -46,7 +51,7 @@ def test_buying_and_selling_everything_realises_exactly_the_cash_that_moved(buys
             holding = change.holding
             cash += notional_minor - fee_minor
             assert change.gain_minor == notional_minor - change.cost_minor
-    assert (holding.units, holding.cost_minor, holding.fees_minor) == (0, 0, 0)
+    assert (holding.units, holding.cost_minor, holding.fees_minor) == (D(0), 0, 0)
     assert holding.realised_minor == cash
 
 

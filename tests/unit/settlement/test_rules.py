@@ -12,16 +12,15 @@ from apps.settlement.errors import PayoutMissing
 from apps.settlement.rules import booking, payment, payout_of
 
 D = Decimal
+ONE, TEN = D(1), D(10)
 units = st.decimals("0.000001", "1000000", places=6)
 payouts = st.decimals("0", "1", places=10) | st.sampled_from([D(0), D(1), D(1) / 3, D("2104.50")])
 amounts = st.integers(0, 10**12)
 kinds = st.sampled_from(["final", "void"])
 
 
-def paid(kind="final", units=D(10), payout=D(1), cost_minor=5_000_000, fees_minor=175_000, currency="USDC"):
-    return payment(
-        kind=kind, units=units, payout=payout, cost_minor=cost_minor, fees_minor=fees_minor, currency=currency
-    )
+def paid(kind="final", units=TEN, payout=ONE, cost_minor=5_000_000, fees_minor=175_000, currency="USDC"):
+    return payment(kind=kind, units=units, payout=payout, cost_minor=cost_minor, fees_minor=fees_minor, currency=currency)
 
 
 @given(kinds, units, payouts, amounts, amounts)

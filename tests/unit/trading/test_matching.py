@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.markets.types import Book, Level
-from apps.trading.matching import DUST, SHORTFALL_MIN, MatchOrder, Rejection, Walk, execute, walk_buy, walk_sell
+from apps.trading.matching import DUST, SHORTFALL_MIN, Leg, MatchOrder, Rejection, Walk, execute, walk_buy, walk_sell
 
 D = Decimal
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_the_fee_follows_the_curve_of_each_leg_and_rounds_half_even():
 
 def test_an_empty_walk_has_no_price_and_no_fee():
     walk = walk_buy((), spend=D(5), limit=None)
-    assert (walk.units, walk.average_price, walk.fee(D("0.07"))) == (0, 0, 0)
+    assert (walk.units, walk.average_price, walk.fee(D("0.07"))) == (D(0), D(0), D(0))
     assert walk.is_depth_limited
 
 
@@ -132,8 +132,9 @@ def test_what_cannot_be_matched_is_rejected_with_its_reason(standing, order, rea
 
 def test_a_sell_without_units_sells_all_that_is_held_and_never_more():
     standing = book(bids=[("0.40", 50)], asks=[("0.50", 5)])
-    assert execute(standing, MatchOrder("sell", held=D(7))).units == D(7)
-    assert execute(standing, MatchOrder("sell", units=D(9), held=D(7))).units == D(7)
+    everything = Walk((Leg(D("0.40"), D(7)),), is_depth_limited=False)
+    assert execute(standing, MatchOrder("sell", held=D(7))) == everything
+    assert execute(standing, MatchOrder("sell", units=D(9), held=D(7))) == everything
 
 
 @given(bids(min_size=1), asks(min_size=1), sizes, limits)

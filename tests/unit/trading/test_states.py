@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.trading.errors import IllegalMove
 from apps.trading.models import ORDER_STATES
 from apps.trading.states import FINISHED, NEXT, UNFINISHED, is_finished, moved
+from apps.trading.types import OrderState
 
 
 class Life(RuleBasedStateMachine):
@@ -17,7 +18,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.state = "accepted"
+        self.state: OrderState = "accepted"
         self.sendings = 0
 
     @precondition(lambda self: not is_finished(self.state))
@@ -52,7 +53,7 @@ def test_every_state_of_the_table_has_its_place():
 
 
 def test_an_order_that_may_have_been_sent_is_never_sent_again():
-    after_sending = {"sending", "sent", "unknown"}
+    after_sending: tuple[OrderState, ...] = ("sending", "sent", "unknown")
     assert all("sending" not in NEXT[state] and "accepted" not in NEXT[state] for state in after_sending)
 
 
