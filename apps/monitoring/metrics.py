@@ -40,7 +40,7 @@ def process_registry() -> CollectorRegistry:
     """Return the metrics of processes: of all processes of all services when they share files, else of this one."""
     registry = CollectorRegistry()
     try:
-        AllServices(registry)
+        AllServices(registry)  # type: ignore[no-untyped-call]
     except ValueError:  # PROMETHEUS_MULTIPROC_DIR is not set: one process, one registry
         return REGISTRY
     return registry
@@ -62,7 +62,7 @@ class AllServices(MultiProcessCollector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the merged metrics."""
-        merged: Iterable[Metric] = self.merge(metric_files(Path(self._path)), accumulate=True)
+        merged: Iterable[Metric] = self.merge(metric_files(Path(self._path)), accumulate=True)  # type: ignore[no-untyped-call]
         return merged
 
 
