@@ -18,7 +18,7 @@ def take(**_: Any) -> None:
 
 
 @shared_task(base=DeskTask, name="tasks.trade.work", bind=True)
-def work(self: DeskTask, **_: Any) -> None:
+def work(self: DeskTask, /, **_: Any) -> None:
     """Send the orders that are due and book their fills."""
     trading.work_due(now=clock.now(), by=ACTOR, owner=str(self.request.id))
 

@@ -26,7 +26,7 @@ def active_tenants() -> tuple[TenantView, ...]:
     return tuple(_view(tenant) for tenant in Tenant.objects.filter(is_active=True).order_by("slug"))
 
 
-def tenants_table() -> QuerySet[Tenant, dict[str, Any]]:
+def tenants_table() -> QuerySet[Tenant, Any]:
     """Return the rows that the API lists."""
     return Tenant.objects.values("id", "slug", "name", "currency", "is_active", "created_at")
 

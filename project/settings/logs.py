@@ -7,7 +7,7 @@ from project.env import env
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", "least severe level that is written", of=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", "json for machines, console for people", of=("json", "console"))
 
-_shared = [
+_shared: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -70,8 +70,11 @@ def expected_cash_minor(capital_minor: int, fills: list[dict[str, Any]], truth: 
     return cash_minor
 
 
-def compare(dsn: str) -> dict[str, Any]:
-    """Compare the desk's tables with the truth and return the findings; `problems` is empty when all agrees."""
+def compare(dsn: str, *, markets: int | None = None) -> dict[str, Any]:
+    """Compare the desk's tables with the truth and return the findings; `problems` is empty when all agrees.
+
+    `markets` is how many recorded markets were played; all of them when it is not given.
+    """
     truth = true_payouts()
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
         fills = connection.execute(FILLS).fetchall()
@@ -84,6 +87,8 @@ def compare(dsn: str) -> dict[str, Any]:
         }
         problems = [f"{name}: {rows}" for name, sql in DOUBLE.items() if (rows := connection.execute(sql).fetchall())]
         problems += _wrong_results(connection, truth)
+    played = len(truth) if markets is None else markets
+    problems += [f"{len(seen)} of {played} markets were seen"] if len(seen) != played else []
     problems += [
         f"market {market} was settled {settled.get(market, 0)} times"
         for market in sorted(seen)
