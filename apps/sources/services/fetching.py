@@ -109,7 +109,8 @@ def _fetch(vendor: Vendor, operation: str, question: Question[T], *, now: dateti
     except DeskError as error:
         visits.note_failure(visit(), error)
         raise
-    visits.note_success(visit(), gathered)
+    if journal.calls:  # an empty question is answered without asking: that is no news of the vendor
+        visits.note_success(visit(), gathered)
     return Batch(
         source=vendor.slug,
         operation=operation,

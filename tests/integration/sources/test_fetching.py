@@ -86,6 +86,13 @@ def test_books_are_posted_for_and_read(vendor):
     assert vendor.questions[0].headers["Content-Type"] == "application/json"
 
 
+def test_an_empty_question_asks_nobody_and_makes_no_source_look_fresh(vendor):
+    assert services.fetch_books(source=CLOB, outcome_keys=[], now=NOW, by="test").records == ()
+    assert services.fetch_market_states(source=GAMMA, keys=[], now=NOW, by="test").records == ()
+    assert (vendor.questions, FetchLog.objects.count()) == ([], 0)
+    assert not Source.objects.exclude(last_success_at=None).exists()
+
+
 def test_a_price_history_is_read(vendor):
     vendor.says({"history": [{"t": 1_780_876_500, "p": 0.5}]})
     assert len(services.fetch_price_history(source=CLOB, outcome_key=TOKENS[0], now=NOW, by="test").records) == 1
