@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
-from statistics import median_low
 
+from apps.markets.spacing import SPACINGS, median_spacing
 from apps.markets.types import Bar
 
 HORIZONS_BARS = (1, 5, 20)
 STRIKES_SIGMA = (-1, 0, 1)
-BARS_NEEDED = 21  # twenty spacings and twenty changes
-SPACINGS = 20
+BARS_NEEDED = SPACINGS + 1
 DECAY = 0.94  # of the exponentially weighted variance; RiskMetrics, Technical Document (1996), daily data
 STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 STEPS_PER_SIGMA = 10
@@ -66,12 +65,11 @@ def close_after(moments: Sequence[datetime], horizon_bars: int) -> datetime:
     Daily bars that never fell on a weekend are counted in weekdays. A holiday moves no close: such a market is valued
     by the first bar at or after its close.
     """
-    recent = moments[-(SPACINGS + 1) :]
-    spacing = median_low(later - earlier for earlier, later in pairwise(recent))
+    spacing = median_spacing(moments)
     is_daily = DAILY_MIN <= spacing <= DAILY_MAX
-    if is_daily and all(moment.weekday() < SATURDAY for moment in recent):
-        return _weekdays_after(recent[-1], horizon_bars)
-    return recent[-1] + horizon_bars * spacing
+    if is_daily and all(moment.weekday() < SATURDAY for moment in moments[-BARS_NEEDED:]):
+        return _weekdays_after(moments[-1], horizon_bars)
+    return moments[-1] + horizon_bars * spacing
 
 
 def _weekdays_after(moment: datetime, weekdays: int) -> datetime:

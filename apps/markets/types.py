@@ -177,13 +177,17 @@ class BookCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandleCounts:
-    """What became of the bars of one fetch; `restated` are final bars whose prices the vendor changed afterwards."""
+    """What became of the bars of one fetch.
+
+    `restated` are final bars whose prices the vendor changed afterwards; `doubles` came again under another time.
+    """
 
     seen: int = 0
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     restated: int = 0
+    doubles: int = 0
     invalid: int = 0
     rejected: int = 0
 

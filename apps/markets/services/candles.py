@@ -13,6 +13,7 @@ from apps.core import bell
 from apps.core.db import durable, only_one, transaction
 from apps.markets.models import Candle, Instrument
 from apps.markets.services.resolution import restate_rolled
+from apps.markets.spacing import SPACINGS, is_double
 from apps.markets.types import CandleCounts
 from apps.sources import services as sources
 
@@ -33,6 +34,7 @@ class Changes:
     updated: list[Candle] = field(default_factory=list)
     restated: list[Candle] = field(default_factory=list)
     unchanged: int = 0
+    doubles: int = 0
     invalid: int = 0
 
     @property
@@ -93,14 +95,16 @@ def _describe(source: str, instrument: InstrumentRecord, *, now: datetime) -> In
 
 
 def _compare(instrument: Instrument, bars: Sequence[CandleRecord], *, now: datetime) -> Changes:
-    moments = [bar.closes_at for bar in bars]
-    stored = (
-        instrument.candles.filter(closes_at__gte=min(moments), closes_at__lte=max(moments)) if bars else Candle.objects.none()
-    )
-    by_moment = {row.closes_at: row for row in stored}
+    by_moment = {bar.closes_at: bar for bar in bars}
+    stored = {row.closes_at: row for row in instrument.candles.filter(closes_at__in=by_moment)}
+    finals = instrument.candles.filter(is_final=True).order_by("-closes_at").values_list("closes_at", flat=True)
+    known = sorted(finals[: len(bars) + SPACINGS])
     changes = Changes()
-    for bar in {bar.closes_at: bar for bar in bars}.values():
-        _place(changes, by_moment.get(bar.closes_at), bar, instrument, now)
+    for moment, bar in by_moment.items():
+        if moment not in stored and is_double(moment, known):
+            changes.doubles += 1
+        else:
+            _place(changes, stored.get(moment), bar, instrument, now)
     return changes
 
 
@@ -152,6 +156,7 @@ def _count(changes: Changes, *, seen: int, rejected: int) -> CandleCounts:
         updated=len(changes.updated),
         unchanged=changes.unchanged,
         restated=len(changes.restated),
+        doubles=changes.doubles,
         invalid=changes.invalid,
         rejected=rejected,
     )

@@ -94,6 +94,20 @@ def test_a_price_below_zero_is_possible():
     assert closes() == [Decimal("-37.63")]
 
 
+def test_a_history_stamped_anew_is_not_taken_for_new_bars():
+    store_candles(*series(30))
+    shifted = [replace(bar, closes_at=bar.closes_at + timedelta(hours=8)) for bar in series(30)]
+    assert store_candles(*shifted) == CandleCounts(seen=30, doubles=30)
+    assert len(closes()) == 30
+
+
+def test_a_missing_bar_that_comes_late_is_stored():
+    bars = series(30)
+    store_candles(*bars[:12], *bars[13:])
+    assert store_candles(*bars) == CandleCounts(seen=30, created=1, unchanged=29)
+    assert closes() == [bar.close for bar in bars]
+
+
 def test_an_instruments_description_follows_the_vendor():
     store_candles(candle(NOW))
     store_candles(candle(NOW), instrument=replace(INSTRUMENT, name="S&P 500 Index"))

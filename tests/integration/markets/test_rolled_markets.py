@@ -130,7 +130,7 @@ def test_after_a_holiday_the_first_bar_at_or_after_the_close_counts(friday):
 
 def test_a_bar_before_the_close_is_not_the_closing_bar(friday):
     roll()
-    store_candles(candle(MONDAY - timedelta(hours=1), "1500"), now=MONDAY)
+    store_candles(candle(MONDAY - DAY, "1500"), now=MONDAY)
     assert resolve(MONDAY) == 0
     store_candles(candle(MONDAY + timedelta(hours=1), "2500"), now=MONDAY)
     assert resolve(MONDAY + timedelta(hours=1)) == 4

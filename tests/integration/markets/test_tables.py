@@ -91,6 +91,7 @@ def test_a_tick_leaves_at_once_when_another_process_is_at_it():
         assert services.refresh_candles(source="nowhere", symbol="^GSPC", **common) == CandleCounts()
         assert services.roll_markets(**common) == RollCounts()
         assert services.resolve_rolled(**common) == 0
+        other.execute("SELECT pg_advisory_unlock_all()")
     with pytest.raises(UnknownSource):
         services.refresh_catalogue(source="nowhere", **common)
 
