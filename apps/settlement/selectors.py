@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from apps.settlement import rules
 from apps.settlement.models import Settlement, SettlementLine
 from apps.settlement.types import Kind, PlannedLine, SettlementView
 from apps.tenants import selectors as tenants
+from apps.trading import selectors as trading
 
 Table = QuerySet[Any, Any]  # rows are dicts
 VIEW_FIELDS = tuple(SettlementView.__dataclass_fields__)
@@ -35,6 +37,15 @@ def markets_to_settle(*, tenant_id: str, limit: int | None = None) -> tuple[str,
     newer = markets.results_table().filter(market_id=OuterRef("market_id"), revision__gt=OuterRef("revision"))
     results = markets.results_table().filter(~Exists(settled), ~Exists(newer)).order_by("observed_at", "id")
     return tuple(results.values_list("market_id", flat=True)[:limit])
+
+
+def touched(market_ids: Iterable[str], *, tenant_id: str) -> tuple[str, ...]:
+    """Return those markets in which a tenant has open positions, unfinished orders or an earlier settlement, in their order."""
+    wanted = tuple(market_ids)
+    held = {position.market_id for position in portfolios.open_positions(tenant_id=tenant_id)}
+    settled = Settlement.objects.filter(tenant_id=tenant_id, market_id__in=wanted).values_list("market_id", flat=True)
+    has_something = held | trading.markets_with_unfinished_orders(tenant_id=tenant_id) | set(settled)
+    return tuple(market_id for market_id in wanted if market_id in has_something)
 
 
 def pending(*, now: datetime) -> int:

@@ -6,6 +6,8 @@ entries, the closed positions and the audit event.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -42,7 +44,10 @@ def settle_due(*, now: datetime, by: str) -> int:
     settled = 0
     broken: list[Broken] = []
     for tenant in tenants.active_tenants():
-        for market_id in selectors.markets_to_settle(tenant_id=tenant.id, limit=MARKETS_MAX):
+        due = selectors.markets_to_settle(tenant_id=tenant.id, limit=MARKETS_MAX)
+        touched = selectors.touched(due, tenant_id=tenant.id)
+        settled += _settle_untouched(sorted(set(due) - set(touched)), tenant.id, now=now, by=by)
+        for market_id in touched:
             try:
                 settled += _settle(market_id, tenant.id, is_asked_for=False, now=now, by=by) is not None
             except OrdersOnTheirWay as waiting:
@@ -98,23 +103,47 @@ def _settle(market_id: str, tenant_id: str, *, is_asked_for: bool, now: datetime
     return selectors.settlement_view(_write(result, tenant_id, now=now, by=by))
 
 
+@transaction
+def _settle_untouched(market_ids: Sequence[str], tenant_id: str, *, now: datetime, by: str) -> int:
+    """Record at once that the markets in which the tenant has nothing are settled, with one audit event for all."""
+    if not market_ids:
+        return 0
+    for market_id in market_ids:
+        _lock(market_id, tenant_id)
+    # What somebody did to them before we had the locks is seen now.
+    touched = selectors.touched(market_ids, tenant_id=tenant_id)
+    results = markets.latest_results(market_ids=sorted(set(market_ids) - set(touched))).values()
+    made = Settlement.objects.bulk_create(_row(result, tenant_id, now=now, by=by) for result in results)
+    if made:
+        listed = "\n".join(f"{row.market_id} {row.result_id} {row.revision} {row.kind}" for row in made)
+        detail = {"count": len(made), "digest": hashlib.sha256(listed.encode()).hexdigest()}
+        audit.record(action="settlement.untouched", subject=made[0].id, by=by, now=now, tenant=tenant_id, detail=detail)
+    return len(made)
+
+
+def _row(result: ResultView, tenant_id: str, *, now: datetime, by: str) -> Settlement:
+    """Return a settlement that paid nothing yet, not stored."""
+    return Settlement(
+        tenant_id=tenant_id,
+        market_id=result.market_id,
+        result_id=result.id,
+        revision=result.revision,
+        kind=result.kind,
+        settled_at=now,
+        by=by,
+    )
+
+
 def _lock(market_id: str, tenant_id: str) -> None:
     lock_for_transaction(f"settle:{market_id}:{tenant_id}")
 
 
 def _write(result: ResultView, tenant_id: str, *, now: datetime, by: str) -> Settlement:
     planned = selectors.plan(market_id=result.market_id, tenant_id=tenant_id)
-    settlement = Settlement.objects.create(
-        tenant_id=tenant_id,
-        market_id=result.market_id,
-        result_id=result.id,
-        revision=result.revision,
-        kind=result.kind,
-        paid_minor=sum(line.paid_minor for line in planned),
-        realised_minor=sum(line.realised_minor for line in planned),
-        settled_at=now,
-        by=by,
-    )
+    settlement = _row(result, tenant_id, now=now, by=by)
+    settlement.paid_minor = sum(line.paid_minor for line in planned)
+    settlement.realised_minor = sum(line.realised_minor for line in planned)
+    settlement.save(force_insert=True)
     for line in planned:
         _pay(settlement, line, now=now, by=by)
     _record("settlement.settled", settlement, {"positions": len(planned)}, now=now, by=by)

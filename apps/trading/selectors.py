@@ -34,6 +34,12 @@ def unfinished_orders(*, market_id: str = "", tenant_id: str = "") -> int:
     return rows.count()
 
 
+def markets_with_unfinished_orders(*, tenant_id: str) -> frozenset[str]:
+    """Return the markets in which a tenant has orders that something can still happen to."""
+    rows = Order.objects.filter(tenant_id=tenant_id, state__in=UNFINISHED)
+    return frozenset(rows.order_by().values_list("market_id", flat=True))
+
+
 def units_on_offer(*, portfolio_id: str, outcome_id: str) -> Decimal:
     """Add up the units in sells that are on their way."""
     rows = Order.objects.filter(portfolio_id=portfolio_id, outcome_id=outcome_id, side="sell", state__in=UNFINISHED)

@@ -270,3 +270,18 @@ def test_a_position_is_not_settled_twice(desk):
     with pytest.raises(PositionStateWrong), transaction.atomic():
         portfolio.settle_position(position_id=position.id, paid_minor=1, realised_minor=1, by=BY, now=NOW)
     assert Position.objects.get().realised_minor == position.realised_minor
+
+
+def test_many_untouched_markets_are_settled_at_once_with_one_event(desk, django_assert_max_num_queries):
+    making.store(*(making.listed(number) for number in range(2, 42)))
+    moment = desk.market.closes_at + timedelta(minutes=10)
+    making.store(*(making.won(number) for number in range(2, 42)), now=moment)
+    with django_assert_max_num_queries(60):
+        assert settle(moment) == 40
+    assert Settlement.objects.filter(reversed_at__isnull=True).count() == 40
+    event = Event.objects.get(action="settlement.untouched")
+    assert event.detail["count"] == 40
+    assert settle(moment) == 0
+    making.store(making.won(2, ("0", "1")), now=moment + timedelta(minutes=1))
+    assert settle(moment + timedelta(minutes=1)) == 1
+    assert Settlement.objects.filter(reversed_at__isnull=False).count() == 1
