@@ -98,5 +98,7 @@ DAILY = (
         day_of_month="1",
         kwargs={"kind": "monthly"},
     ),
+    Daily(name="old quotes", task="tasks.upkeep.drop_quotes", queue=QUEUE_NAMES.upkeep, hour=5, minute=0),
+    Daily(name="old fetches", task="tasks.upkeep.forget", queue=QUEUE_NAMES.upkeep, hour=4, minute=45),
     Daily(name="prune backups", task="tasks.backup.prune", queue=QUEUE_NAMES.backup, hour=4, minute=30),
 )

@@ -8,6 +8,7 @@ from apps.sources.services.fetching import (
     fetch_markets,
     fetch_price_history,
 )
+from apps.sources.services.forgetting import forget_old_fetches
 from apps.sources.services.keeping import ensure_sources, pause, reset_breaker, resume, self_check
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "fetch_market_states",
     "fetch_markets",
     "fetch_price_history",
+    "forget_old_fetches",
     "pause",
     "reset_breaker",
     "resume",
