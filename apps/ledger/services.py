@@ -1,7 +1,8 @@
 """Writing the book: accounts, entries, holds.
 
-Accounts are locked in the order of their ids before anything is read that a decision rests on, so that concurrent
-writers neither overdraw an account nor wait for each other in a circle.
+The first action of a transaction on a tenant's book locks that book until the transaction ends, then the accounts
+concerned in the order of their ids, before anything is read that a decision rests on. So concurrent writers never
+overdraw an account, and two transactions of several actions each never wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db import transaction as django_transaction
 from django.db.models import F
 
 from apps.audit import services as audit
-from apps.core.db import transaction, transaction_required
+from apps.core.db import lock_for_transaction, transaction, transaction_required
 from apps.ledger import presenting, rules
 from apps.ledger.errors import (
     AccountDiffers,
@@ -157,6 +158,7 @@ def _could_insert(entry: Entry) -> bool:
 
 
 def _locked_accounts(tenant_id: str, ids: Iterable[str]) -> list[Account]:
+    _lock_book(tenant_id)
     wanted = set(ids)
     locked = Account.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, id__in=wanted).order_by("id")
     accounts = list(locked)
@@ -167,10 +169,14 @@ def _locked_accounts(tenant_id: str, ids: Iterable[str]) -> list[Account]:
 
 
 def _locked_account(account_id: str) -> Account:
-    account = Account.objects.select_for_update(no_key=True).filter(id=account_id).first()
-    if account is None:
+    tenant_id = Account.objects.filter(id=account_id).values_list("tenant_id", flat=True).first()
+    if tenant_id is None:
         raise AccountNotFound(f"no account {account_id}")
-    return account
+    return _locked_accounts(tenant_id, [account_id])[0]
+
+
+def _lock_book(tenant_id: str) -> None:
+    lock_for_transaction(f"ledger:{tenant_id}")
 
 
 def _refuse_overdraft(account: Account, change_minor: int) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from apps.audit import chain, keys, selectors, services
 from apps.audit.errors import UnreadableAnchor
+from apps.audit.models import Seal, SealedEvent
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)
@@ -185,6 +186,21 @@ def test_a_chain_rewritten_by_somebody_with_the_key_is_found_by_the_anchor(log):
         assert selectors.verify().is_good
         found = selectors.verify(anchor=anchor)
         assert found.problems == ("anchor 3: the chain was rewritten, that seal is another one now",)
+
+
+def test_a_seal_made_anew_by_somebody_with_the_key_is_found_by_the_next_seal(log):
+    seal = Seal.objects.get(number=2)
+    members = list(SealedEvent.objects.filter(seal=seal).order_by("position").values_list("position", "event_id"))
+    batch = chain.batch_digest((at, event_id, "e" * 64) for at, event_id in members)
+    link = chain.Link(seal.previous_digest, 2, seal.sealed_at, 3, members[0][1], members[-1][1])
+    digest = chain.link_digest(link, batch)
+    found = verified_after(
+        f"UPDATE audit_event SET digest = repeat('e', 64) WHERE id BETWEEN {members[0][1]} AND {members[-1][1]}",
+        f"UPDATE audit_seal SET digest = '{digest}', signature = '{chain.sign(digest, keys.signing_key())}' WHERE number = 2",
+    )
+    assert [problem for problem in found.problems if problem.startswith("seal")] == [
+        "seal 3: is not linked to the seal before it"
+    ]
 
 
 def test_a_chain_recomputed_without_the_key_is_found(log, settings):

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from apps.ledger import selectors, services
 from apps.ledger.errors import InsufficientFunds
-from apps.ledger.models import Entry, Hold
+from apps.ledger.models import Account, Entry, Hold
 from tests.integration.ledger.conftest import NOW, open_book
 
 THREADS = 8
@@ -111,6 +111,35 @@ def test_a_hold_is_captured_or_voided_but_not_both(committed_book):
     assert kinds(answers) == {"HoldView": THREADS // 2, "HoldEnded": THREADS // 2}
     assert committed_book.account("cash").held_minor == 0
     assert Hold.objects.get().state in ("captured", "voided")
+
+
+def test_transactions_of_several_actions_do_not_wait_in_a_circle(committed_book):
+    """Half of them touch cash first and then an account of a smaller id, half touch both at once."""
+    book = committed_book
+    small = Account.objects.create(
+        id="acc_0", tenant_id=book.tenant_id, code="small", kind="asset", currency="USDC", created_at=NOW
+    )
+    assert small.id < book.id("cash")
+    holds = [[book.hold(f"order:{number}:{step}", 1) for step in range(10)] for number in range(THREADS)]
+
+    def work(number):
+        for step in range(10):
+            with transaction.atomic():
+                if number % 2:
+                    services.void_hold(hold_id=holds[number][step].id, by="ann", now=NOW)
+                book.move(f"{number}:{step}", "small", "cash", 1)
+
+    assert together(work) == [None] * THREADS
+    assert book.account("small").balance_minor == THREADS * 10
+    assert selectors.verify_books().is_balanced
+
+
+def test_the_books_of_two_tenants_do_not_wait_for_each_other(committed_book):
+    other = open_book("bob")
+    with transaction.atomic():
+        committed_book.move("open", "positions", "cash", 1)
+        answers = together(lambda number: other.move(f"{number}", "positions", "capital", 1))
+    assert kinds(answers) == {"EntryView": THREADS}
 
 
 def test_an_account_is_opened_once(transactional_db):
