@@ -19,7 +19,7 @@ def _flush_past_append_only_triggers(self: DatabaseOperations, sql_list: list[st
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _tables_can_be_emptied() -> Iterator[None]:
+def _flush_may_empty_append_only_tables() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setattr(DatabaseOperations, "execute_sql_flush", _flush_past_append_only_triggers)
     yield

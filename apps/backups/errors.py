@@ -1,6 +1,6 @@
 """What this room fails with."""
 
-from apps.core.errors import Invalid, NotFound, Transient
+from apps.core.errors import Broken, Invalid, NotFound, Transient
 
 
 class NoSuchBackup(NotFound):
@@ -28,4 +28,11 @@ class CannotProve(Transient):
     """The backup could be neither proved nor refuted, because no scratch server could be had."""
 
     code = "cannot-prove-backup"
+    category = "backups"
+
+
+class BadBackup(Broken):
+    """A real restore did not show what the backup says it holds: take a new one and look into the old."""
+
+    code = "bad-backup"
     category = "backups"

@@ -1,17 +1,20 @@
 """The main job on real input: the recorded world is fetched, stored, forecast, traded, settled and booked; also under kills.
 
-The whole recording (18 markets) is played by `.ci/run` and by hand; here its first markets are, to keep the suite short.
+The whole recording (18 markets) is played by `.ci/run` without kills. Here its first markets are, to keep the suite short;
+the whole of it with FLOW_MARKETS=18 FLOW_SPEED=120.
 """
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
 from tests.flow.desk_under_test import running_desk
 from tests.flow.independent_books import compare
 
-MARKETS = 4
-SPEED = 60  # a market is then listed for thirty seconds, and a killed worker is back in five
+MARKETS = int(os.environ.get("FLOW_MARKETS", "4"))
+SPEED = int(os.environ.get("FLOW_SPEED", "60"))  # a market is then listed for thirty seconds, and a killed worker is back in five
 CHECKS = ("books_balanced", "audit_verified", "backup_verified")
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(600), pytest.mark.xdist_group("flow")]
