@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from apps.core.ids import fresh_token
@@ -89,18 +88,20 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _groups_left(folder: Path) -> Iterator[int]:
-    """Yield the process groups that carry the mark of `folder`; PostgreSQL's are left to `EmbeddedPostgres.clear_stale`."""
+def _groups_left(folder: Path) -> set[int]:
+    """Return the process groups that carry the mark of `folder`; PostgreSQL's are left to `EmbeddedPostgres.clear_stale`."""
     mark = os.fsencode(f"{MARK}={folder}")
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            is_marked = mark in (entry / "environ").read_bytes().split(b"\0")
-            is_postgres = (entry / "comm").read_text().strip() == "postgres"
-            group = os.getpgid(int(entry.name))
-        except OSError:  # it ended meanwhile, or belongs to someone else
-            continue
-        if is_marked and not is_postgres and group != os.getpgrp():
-            yield group
+    found = {_marked_group(entry, mark) for entry in Path("/proc").glob("[0-9]*")}
+    return {group for group in found if group is not None and group != os.getpgrp()}
+
+
+def _marked_group(entry: Path, mark: bytes) -> int | None:
+    try:
+        is_marked = mark in (entry / "environ").read_bytes().split(b"\0")
+        is_postgres = (entry / "comm").read_text().strip() == "postgres"
+        return os.getpgid(int(entry.name)) if is_marked and not is_postgres else None
+    except OSError:  # it ended meanwhile, or belongs to someone else
+        return None
 
 
 def _rotate(log: Path) -> None:
