@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+import structlog
+
 from apps.audit import services as audit
 from apps.core.db import transaction
 from apps.core.money import to_pay_minor, to_receive_minor
@@ -15,6 +17,7 @@ from apps.portfolio import selectors as portfolios
 from apps.portfolio import services as portfolio
 from apps.portfolio.types import FillEffect, PortfolioView
 from apps.signals import services as signals
+from apps.signals.errors import SignalNotInState
 from apps.trading.errors import IllegalMove
 from apps.trading.models import Fill, Order
 from apps.trading.services.leasing import PAUSE, Claim, locked, release
@@ -22,6 +25,8 @@ from apps.trading.states import moved
 from apps.trading.types import OrderState
 from apps.trading.venues.base import VenueFill, VenueReport
 from apps.trading.venues.paper import WITHDRAWN
+
+log = structlog.get_logger(__name__)
 
 # The book may be better in a moment; these do not speak against the signal.
 PASSING_REASONS = ("stale_book", "no_liquidity", "placeholder_book", "price_limit", WITHDRAWN)
@@ -47,10 +52,17 @@ def _end_without_fill(order: Order, *, reason: str, now: datetime, by: str) -> O
         ledger.void_hold(hold_id=order.hold_id, by=by, now=now)
     _finish(order, state, reason=reason, now=now)
     _record(order, {"reason": reason}, now=now, by=by)
-    is_worth_another_try = reason in PASSING_REASONS and portfolios.portfolio_by_id(order.portfolio_id).kind == "shadow"
-    if order.signal_id and is_worth_another_try:
-        signals.put_back(signal_id=order.signal_id, reason=reason, now=now)
+    if order.signal_id and reason in PASSING_REASONS and portfolios.portfolio_by_id(order.portfolio_id).kind == "shadow":
+        _put_signal_back(order, reason=reason, now=now)
     return state
+
+
+def _put_signal_back(order: Order, *, reason: str, now: datetime) -> None:
+    """Let the signal be tried again, unless it has moved on meanwhile: another tenant's order may have decided its fate."""
+    try:
+        signals.put_back(signal_id=order.signal_id, reason=reason, now=now)
+    except SignalNotInState as error:
+        log.info("signal_moved_on", signal=order.signal_id, order=order.id, reason=str(error))
 
 
 def _wait(order: Order, report: VenueReport, *, now: datetime) -> OrderState:

@@ -188,6 +188,21 @@ def test_one_signal_becomes_one_order_for_every_tenant(desk):
     assert desk.balances() == bob.balances()
 
 
+def test_an_order_of_a_signal_that_another_tenants_order_decided_still_ends(desk, settings):
+    settings.PAPER_LATENCY_MS = 700_000
+    bob = open_desk("bob", with_market=False)
+    signal = desk.signal()
+    desk.take()
+    desk.work()
+    signal.refresh_from_db()
+    signal.state = "denied"
+    signal.save()
+    assert desk.work(NOW + timedelta(seconds=701)) == WorkCounts(rejected=2)
+    assert desk.held_minor() == bob.held_minor() == 0
+    signal.refresh_from_db()
+    assert signal.state == "denied"
+
+
 def test_a_halted_tenant_does_not_hold_up_the_others(desk):
     bob = open_desk("bob", with_market=False)
     risk.halt(tenant_id=desk.tenant_id, reason="drill", by="test", now=NOW)
