@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as WrongValue
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+CURSOR = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 class CursorPage(CursorPagination):
@@ -39,6 +41,12 @@ class CursorPage(CursorPagination):
         if key in {name.lstrip("-") for name in wished}:
             return wished
         return (*wished, f"-{key}" if wished[0].startswith("-") else key)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Read the cursor; the library would read what is not base 64 as the beginning of the list."""
+        if not CURSOR.fullmatch(request.query_params.get("cursor", "")):
+            raise NotFound
+        return super().decode_cursor(request)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
         """Read one page. Raises ValidationError naming `cursor` where the library would say 404 or fail on its content."""

@@ -18,7 +18,6 @@ from apps.core.clock import monotonic_s
 from apps.forecasts import selectors as forecasts
 from apps.forecasts.forecasters import book
 from apps.markets import selectors as markets
-from apps.monitoring import selectors
 from apps.monitoring.database import database_figures
 from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX, SOURCE_AGE_MAX, is_fresh, limit_s
 from apps.monitoring.probing import Probe, with_statement_limit
@@ -105,8 +104,6 @@ def celery(*, now: datetime) -> Check:
         figures={
             "heartbeat_age_s": None if ticked_at is None else round((now - ticked_at).total_seconds(), 1),
             "queues": depths,
-            "dead_letters": selectors.parked_count(),
-            "failed_tasks": selectors.failure_count(),
         },
     )
 

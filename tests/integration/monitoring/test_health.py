@@ -1,0 +1,170 @@
+"""Health pages on real servers, and on servers that are dead or dumb."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connections
+
+from apps.monitoring import services
+from apps.sources import services as sources
+from apps.sources.models import Source
+from tests.integration.trading.desk import open_desk
+
+CHECKS = {
+    "database": {"status", "pool_usage", "connections"},
+    "recent_predictions": {"status", "last_prediction", "age_minutes"},
+    "paper_trading": {"status", "paper_trading_enabled"},
+    "model_loaded": {"status", "exists"},
+    "redis": {"status"},
+    "celery": {"status", "last_heartbeat", "queued"},
+    "sources": {"status", "sources", "stale"},
+    "backups": {"status", "last_backup"},
+}
+SECONDS_OF_PATIENCE = 4.0  # the deadline is 1.8 s; the rest is for a loaded machine
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@pytest.fixture
+def running_desk(transactional_db, clean_redis, now):
+    """A desk whose sources brought something, whose clockwork ticks, and whose tenant is new."""
+    sources.ensure_sources(by="test", now=now)
+    Source.objects.update(last_success_at=now)
+    open_desk(with_market=True)
+    services.beat_heartbeat(now=now)
+    from apps.tenants.models import Tenant
+
+    Tenant.objects.update(created_at=now)
+
+
+@pytest.fixture
+def dumb_port():
+    """A port that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def timed(client, path):
+    started = time.monotonic()
+    answer = client.get(path)
+    return answer, time.monotonic() - started
+
+
+@contextmanager
+def database_at(port):
+    """Point new connections, which every probe makes, at another port of this machine."""
+    address = connections.settings["default"]
+    kept = {name: address[name] for name in ("HOST", "PORT")}
+    address.update(HOST="127.0.0.1", PORT=str(port))
+    try:
+        yield
+    finally:
+        address.update(kept)
+
+
+def put_redis_at(settings, port):
+    strict = {**settings.CACHES["strict"], "LOCATION": f"redis://127.0.0.1:{port}/0"}
+    settings.CACHES = {**settings.CACHES, "strict": strict}
+
+
+def test_a_running_desk_is_healthy_and_every_check_has_its_figures(running_desk, nobody):
+    answer = nobody.get("/health")
+    body = answer.json()
+    failing = {name: check for name, check in body["checks"].items() if check["status"] != "healthy"}
+    assert failing == {}
+    assert (answer.status_code, body["status"]) == (200, "healthy")
+    assert set(body) == {"timestamp", "status", "checks"}
+    assert {name: set(check) for name, check in body["checks"].items()} == CHECKS
+    assert body["checks"]["paper_trading"]["paper_trading_enabled"] is True
+    assert body["checks"]["model_loaded"]["exists"] is True
+
+
+def test_a_desk_without_a_tick_is_degraded(running_desk, clean_redis, nobody):
+    from django.core.cache import caches
+
+    caches["strict"].clear()
+    answer = nobody.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
+    assert answer.json()["checks"]["celery"]["status"] == "unhealthy"
+    assert answer.json()["checks"]["database"]["status"] == "healthy"
+
+
+def test_a_source_that_is_silent_too_long_is_named_and_the_worlds_speed_shortens_the_limit(running_desk, nobody, settings, now):
+    Source.objects.filter(slug="yahoo").update(last_success_at=now - timedelta(minutes=10))
+    settings.SCHEDULE_SPEED = 1.0
+    assert nobody.get("/health").json()["checks"]["sources"]["stale"] == []
+    settings.SCHEDULE_SPEED = 60.0
+    check = nobody.get("/health").json()["checks"]["sources"]
+    assert (check["status"], check["stale"]) == ("unhealthy", ["yahoo"])
+
+
+def test_a_dead_database_gives_503_in_time_with_every_field(transactional_db, clean_redis, nobody):
+    with database_at(1):
+        answer, took_s = timed(nobody, "/health")
+    body = answer.json()
+    assert answer.status_code == 503
+    assert body["checks"]["database"] == {
+        "status": "unhealthy",
+        "pool_usage": None,
+        "connections": None,
+        "reason": "OperationalError",
+    }
+    assert [body["checks"][name]["status"] for name in ("redis", "paper_trading", "model_loaded")] == ["healthy"] * 3
+    assert {name: keys <= set(body["checks"][name]) for name, keys in CHECKS.items()} == dict.fromkeys(CHECKS, True)
+    assert took_s < SECONDS_OF_PATIENCE
+    assert b"Traceback" not in answer.content
+    assert b"127.0.0.1" not in answer.content
+
+
+def test_a_database_that_never_answers_costs_no_more_than_the_deadline(transactional_db, clean_redis, nobody, dumb_port):
+    with database_at(dumb_port):
+        answer, took_s = timed(nobody, "/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "failing": ["database"]})
+    assert took_s < SECONDS_OF_PATIENCE
+
+
+@pytest.mark.parametrize("kind", ["dead", "dumb"])
+def test_a_dead_or_dumb_redis_gives_503_naming_it(transactional_db, nobody, settings, dumb_port, kind):
+    put_redis_at(settings, 1 if kind == "dead" else dumb_port)
+    answer, took_s = timed(nobody, "/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "failing": ["redis"]})
+    assert nobody.get("/health").json()["checks"]["redis"]["status"] == "unhealthy"
+    assert took_s < SECONDS_OF_PATIENCE
+
+
+def test_health_and_life_are_told_with_everything_dead(nobody, settings):
+    put_redis_at(settings, 1)
+    with database_at(1):
+        assert [nobody.get(path).status_code for path in ("/healthz", "/livez")] == [200, 200]
+
+
+def test_ready_when_both_answer(transactional_db, clean_redis, nobody):
+    answer = nobody.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": []})
+
+
+def test_figures_are_for_staff_and_ops_only(running_desk, staff, stranger, nobody, ops):
+    assert [client.get("/health/detailed").status_code for client in (nobody, stranger, staff, ops)] == [401, 401, 200, 200]
+    figures = ops.get("/health/detailed").json()["checks"]["celery"]["figures"]
+    assert set(figures) == {"heartbeat_age_s", "queues"}
+    assert set(figures["queues"]) == {"fetch", "forecast", "money", "backup", "upkeep"}
+
+
+def test_a_wrong_token_is_refused(settings, nobody, db):
+    settings.OPS_TOKEN = "right"
+    answer = nobody.get("/health/detailed", headers={"Authorization": "Bearer wrong"})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.json()["code"] == "not-authenticated"
+
+
+def test_no_token_opens_nothing_while_none_is_set(settings, nobody, db):
+    settings.OPS_TOKEN = ""
+    assert nobody.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
