@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from project.local.clock import monotonic_s
+from project.local.counts import MOST_COUNTED
 
 PLAIN_EVERY_S = 15.0
 
@@ -42,7 +43,7 @@ class Screen:
 
     def counts(self, counts: Mapping[str, int]) -> None:
         """Show the counts of this moment; a plain screen repeats them only when they changed, and rarely."""
-        line = " · ".join(f"{value:,} {name}" for name, value in counts.items())
+        line = " · ".join(f"{value:,}{'+' if value >= MOST_COUNTED else ''} {name}" for name, value in counts.items())
         if not line or line == self._last_line:
             return
         if self._console.is_terminal:

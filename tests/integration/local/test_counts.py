@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from apps.backups.embedded import scratch_server
-from project.local.counts import Counts
+from project.local.counts import MOST_COUNTED, Counts
 
 NOTHING = {"markets": 0, "quotes": 0, "forecasts": 0, "fills": 0, "settlements": 0}
 
@@ -39,6 +39,12 @@ def test_rows_are_counted_also_over_partitions(server, counts):
         connection.execute("CREATE TABLE markets_quoteless (id int)")
         connection.execute("INSERT INTO markets_quoteless VALUES (1)")
     assert counts.read() == NOTHING | {"markets": 3, "quotes": 10}
+
+
+def test_counting_stops_where_it_would_become_expensive(server, counts):
+    with psycopg.connect(server.dsn) as connection:
+        connection.execute("CREATE TABLE trading_fill AS SELECT generate_series(1, 100_500)")
+    assert counts.read()["fills"] == MOST_COUNTED
 
 
 def test_a_server_that_is_away_leaves_the_line_empty_and_comes_back(server, counts):

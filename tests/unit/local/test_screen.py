@@ -33,6 +33,12 @@ def test_counts_are_repeated_only_when_they_changed_and_not_often():
     assert stream.getvalue() == "1 markets · 1,200 quotes\n"
 
 
+def test_a_count_that_was_cut_short_says_so():
+    stream = io.StringIO()
+    Screen(is_json=False, stream=stream).counts({"quotes": 100_000, "fills": 99_999})
+    assert stream.getvalue() == "100,000+ quotes · 99,999 fills\n"
+
+
 def test_with_json_everything_goes_to_stderr(capsys):
     Screen(is_json=True, stream=None).say("for people")
     captured = capsys.readouterr()
