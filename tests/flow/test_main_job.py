@@ -15,6 +15,7 @@ from tests.flow.independent_books import compare
 
 MARKETS = int(os.environ.get("FLOW_MARKETS", "4"))
 SPEED = int(os.environ.get("FLOW_SPEED", "60"))  # a market is then listed for thirty seconds, and a killed worker is back in five
+FETCHES = "SELECT count(*) FROM sources_fetchlog"
 CHECKS = ("books_balanced", "audit_verified", "backup_verified")
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(600), pytest.mark.xdist_group("flow")]
@@ -26,6 +27,8 @@ def test_every_market_is_settled_once_although_worker_beat_and_web_are_killed(tm
         desk.wait_for("the first order", lambda: desk.count("SELECT count(*) FROM trading_order"), timeout_s=150)
         for name in ("worker_money", "beat", "web", "worker_fetch", "worker_forecast"):
             desk.kill(name)
+            fetched = desk.count(FETCHES)
+            desk.wait_for(f"life to go on after {name}", lambda fetched=fetched: desk.count(FETCHES) > fetched)
         code, report = desk.finish()
         with desk.database() as address:
             findings = compare(address, markets=MARKETS)

@@ -16,10 +16,10 @@ climatology that is our opponent: so the difference between the two measures vol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 MODEL = "ewma-har-1"
 RISKMETRICS_DECAY = 0.94
@@ -116,8 +116,13 @@ def fit(series: Series, *, ahead: int) -> Fit | None:
 def ewma_volatility(returns: Floats) -> Floats:
     """Return σ after each return, same length as `returns`; started at the mean of the first month."""
     start = float(np.mean(returns[:MONTH_BARS] ** 2))
-    filtered, _ = lfilter([1 - RISKMETRICS_DECAY], [1, -RISKMETRICS_DECAY], returns**2, zi=[RISKMETRICS_DECAY * start])
-    return np.asarray(np.sqrt(np.maximum(filtered, VARIANCE_FLOOR)), dtype=np.float64)
+    steps = accumulate((returns**2).tolist(), _decayed, initial=start)
+    variances = np.fromiter(islice(steps, 1, None), dtype=np.float64, count=returns.size)
+    return np.asarray(np.sqrt(np.maximum(variances, VARIANCE_FLOOR)), dtype=np.float64)
+
+
+def _decayed(variance: float, squared: float) -> float:
+    return RISKMETRICS_DECAY * variance + (1 - RISKMETRICS_DECAY) * squared
 
 
 def bar_volatility(series: Series, returns: Floats) -> Floats:

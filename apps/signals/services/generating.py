@@ -86,7 +86,7 @@ def _store(*, found: Sequence[Proposal], by: str, now: datetime) -> Counts:
     for row in made:
         audit.record(action=f"signal.{_deed(row)}", subject=row.id, by=by, now=now, detail=_detail(row))
     if any(row.state == "new" for row in made):
-        bell.ring("tasks.trade.work")
+        bell.ring("tasks.trade.take")
     kinds = [_deed(row) for row in made]
     return Counts(shadow=kinds.count("shadow"), suppressed=kinds.count("suppressed"), main=kinds.count("main"))
 
