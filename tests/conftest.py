@@ -29,7 +29,7 @@ def _flush_may_empty_append_only_tables() -> Iterator[None]:
 @pytest.fixture
 def clean_redis() -> Iterator[str]:
     """Give the broker's address with empty databases (broker, cache, kit), and leave them empty."""
-    urls = (settings.BROKER_REDIS_URL, settings.CACHES["default"]["LOCATION"], settings.KIT_REDIS_URL)
+    urls = (settings.BROKER_REDIS_URL, str(settings.CACHES["default"]["LOCATION"]), settings.KIT_REDIS_URL)
     _flush(urls)
     yield settings.BROKER_REDIS_URL
     caches.close_all()

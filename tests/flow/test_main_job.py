@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.flow.desk_under_test import running_desk
+from tests.flow.desk_under_test import DeskUnderTest, running_desk
 from tests.flow.independent_books import compare
 
 MARKETS = int(os.environ.get("FLOW_MARKETS", "4"))
@@ -21,14 +21,19 @@ CHECKS = ("books_balanced", "audit_verified", "backup_verified")
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(600), pytest.mark.xdist_group("flow")]
 
 
+def wait_for_life(desk: DeskUnderTest) -> None:
+    """Wait until something is fetched again."""
+    fetched = desk.count(FETCHES)
+    desk.wait_for("life to go on", lambda: desk.count(FETCHES) > fetched)
+
+
 def test_every_market_is_settled_once_although_worker_beat_and_web_are_killed(tmp_path):
     folder = tmp_path / "desk"
     with running_desk(folder, "--exit-when-settled", "--json", "--speed", str(SPEED), "--markets", str(MARKETS)) as desk:
         desk.wait_for("the first order", lambda: desk.count("SELECT count(*) FROM trading_order"), timeout_s=150)
         for name in ("worker_money", "beat", "web", "worker_fetch", "worker_forecast"):
             desk.kill(name)
-            fetched = desk.count(FETCHES)
-            desk.wait_for(f"life to go on after {name}", lambda fetched=fetched: desk.count(FETCHES) > fetched)
+            wait_for_life(desk)
         code, report = desk.finish()
         with desk.database() as address:
             findings = compare(address, markets=MARKETS)

@@ -74,6 +74,7 @@ def test_the_start_stops_with_one_line_and_code_2(name, value):
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
