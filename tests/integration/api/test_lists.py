@@ -11,7 +11,18 @@ from tests.integration.trading.desk import BY, NOW, open_desk
 
 LISTS = (
     *("sources", "markets", "outcomes", "quotes", "instruments", "candles", "forecasts", "scores", "signals", "portfolios"),
-    *("positions", "orders", "fills", "limits", "ledger/accounts", "ledger/entries", "settlements", "audit", "backups", "tenants"),
+    *(
+        "positions",
+        "orders",
+        "fills",
+        "limits",
+        "ledger/accounts",
+        "ledger/entries",
+        "settlements",
+        "audit",
+        "backups",
+        "tenants",
+    ),
 )
 
 
@@ -39,7 +50,9 @@ def test_each_list_is_for_staff_and_ops(name, desk, staff, stranger, nobody, ops
     assert [client.get(f"/api/v1/{name}/").status_code for client in (nobody, stranger, staff, ops)] == [401, 403, 200, 200]
 
 
-@pytest.mark.parametrize("name", [name for name in LISTS if name not in ("sources", "backups", "instruments", "candles", "forecasts", "scores")])
+@pytest.mark.parametrize(
+    "name", [name for name in LISTS if name not in ("sources", "backups", "instruments", "candles", "forecasts", "scores")]
+)
 def test_each_row_is_found_alone_as_in_its_list(name, desk, ops):
     row = results(ops, f"{name}/")[0]
     assert ops.get(f"/api/v1/{name}/{row['id']}/").json() == row

@@ -25,6 +25,12 @@ def _no_transaction_to_roll_back(monkeypatch):
     monkeypatch.setattr(api_errors, "set_rollback", lambda: None)
 
 
+def answered(error):
+    answer = api_errors.as_problem(error, PLACE)
+    assert answer is not None
+    return answer
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=10, min_value=-(10**12), max_value=10**12))
 def test_a_price_is_exact_and_plain(value):
     text = PlainDecimal().to_representation(value)
@@ -39,7 +45,7 @@ def test_whole_numbers_are_not_written_in_powers_of_ten():
 
 @given(st.integers(-(10**15), 10**15))
 def test_money_keeps_every_minor_unit(amount_minor):
-    text = MoneyText("cost_minor").to_representation({"cost_minor": amount_minor, "currency": "USDC"})
+    text = MoneyText("cost_minor").to_representation({"cost_minor": amount_minor, "currency": "USDC"}) or ""
     assert Decimal(text).scaleb(6) == amount_minor
     assert len(text.partition(".")[2]) == 6
 
@@ -78,8 +84,7 @@ class NoMarket(errors.NotFound):
     ],
 )
 def test_every_kind_of_error_has_its_status_and_code(error, status, code):
-    answer = api_errors.as_problem(error, PLACE)
-    assert answer is not None
+    answer = answered(error)
     assert (answer.status_code, answer.data["status"], answer.data["code"]) == (status, status, code)
     assert answer.content_type == "application/problem+json"
     assert set(answer.data) - {"errors"} == {"type", "title", "status", "code", "detail", "instance", "correlation_id"}
@@ -87,20 +92,20 @@ def test_every_kind_of_error_has_its_status_and_code(error, status, code):
 
 
 def test_the_text_of_what_is_broken_never_leaves():
-    assert api_errors.as_problem(errors.Broken("balance of acc_1 is off"), PLACE).data["detail"] == "An internal check failed."
-    assert "10.0.0.5" not in str(api_errors.as_problem(OperationalError("at 10.0.0.5"), PLACE).data)
+    assert answered(errors.Broken("balance of acc_1 is off")).data["detail"] == "An internal check failed."
+    assert "10.0.0.5" not in str(answered(OperationalError("at 10.0.0.5")).data)
 
 
 def test_an_invalid_field_is_named():
-    assert api_errors.as_problem(errors.Invalid("too long", field="slug"), PLACE).data["errors"] == {"slug": ["too long"]}
-    by_framework = api_errors.as_problem(ValidationError({"limit": ["A whole number."]}), PLACE)
+    assert answered(errors.Invalid("too long", field="slug")).data["errors"] == {"slug": ["too long"]}
+    by_framework = answered(ValidationError({"limit": ["A whole number."]}))
     assert by_framework.data["errors"] == {"limit": ["A whole number."]}
 
 
 def test_a_transient_error_says_when_to_come_again():
-    assert api_errors.as_problem(errors.Transient(retry_after_s=2.2), PLACE).headers["Retry-After"] == "3"
-    assert api_errors.as_problem(errors.Transient(), PLACE).headers["Retry-After"] == "5"
-    assert api_errors.as_problem(exceptions.Throttled(wait=2.1), PLACE).headers["Retry-After"] == "3"
+    assert answered(errors.Transient(retry_after_s=2.2)).headers["Retry-After"] == "3"
+    assert answered(errors.Transient()).headers["Retry-After"] == "5"
+    assert answered(exceptions.Throttled(wait=2.1)).headers["Retry-After"] == "3"
 
 
 def test_the_unexpected_is_left_to_the_handler_that_logs_it():

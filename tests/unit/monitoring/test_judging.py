@@ -61,7 +61,12 @@ def test_a_probe_that_hangs_costs_the_deadline_and_leaves_the_others_standing(mo
     monkeypatch.setattr(probing, "DEADLINE_S", 0.2)
     release = threading.Event()
     started = time.monotonic()
-    checks = probing.run_all({"hangs": lambda: release.wait(10) and Check(True), "answers": lambda: Check(True, {"n": 1})})
+
+    def hangs() -> Check:
+        release.wait(10)
+        return Check(is_healthy=True)
+
+    checks = probing.run_all({"hangs": hangs, "answers": lambda: Check(is_healthy=True, shown={"n": 1})})
     took_s = time.monotonic() - started
     release.set()
     assert checks["answers"] == Check(is_healthy=True, shown={"n": 1})

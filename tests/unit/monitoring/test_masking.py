@@ -17,7 +17,9 @@ json_values = st.recursive(
 
 
 def test_values_under_secret_names_are_masked_however_deep():
-    found = masked({"market_id": "mkt_1", "api_key": "k", "deep": [{"Password": "p", "ACCESS_TOKEN": {"a": 1}, "source_key": "0x1"}]})
+    found = masked(
+        {"market_id": "mkt_1", "api_key": "k", "deep": [{"Password": "p", "ACCESS_TOKEN": {"a": 1}, "source_key": "0x1"}]}
+    )
     assert found == {
         "market_id": "mkt_1",
         "api_key": MASK,
@@ -31,7 +33,7 @@ def test_the_password_of_an_address_is_masked_and_the_address_stays_readable():
 
 
 def test_what_is_not_json_becomes_text():
-    assert masked({"when": {1, 1}}) == {"when": "{1}"}
+    assert masked({"when": {1}}) == {"when": "{1}"}
 
 
 @given(st.dictionaries(st.text(max_size=10), json_values, max_size=4), st.text(min_size=8, max_size=20))

@@ -1,0 +1,30 @@
+"""A desk in the middle of its day: one market open with a position and a forecast, one settled and scored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from tests.integration.desk.day import Day, open_day
+
+
+@pytest.fixture(autouse=True)
+def _static_files_have_a_folder(settings, tmp_path):
+    """WhiteNoise warns about a folder that `collectstatic` has not made; warnings are errors here."""
+    settings.STATIC_ROOT = tmp_path
+
+
+@pytest.fixture
+def day(_django_db_helper, settings, clean_redis) -> Day:
+    settings.SCHEDULE_SPEED = 1.0
+    return open_day(now=datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=1))
+
+
+@pytest.fixture
+def staff(_django_db_helper) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_user("olga", is_staff=True))
+    return client
