@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from tests.architecture.houses import PRODUCT, body_without_docstring, functions_of, place, python_files
+from tests.architecture.houses import PRODUCT, FunctionNode, body_without_docstring, functions_of, place, python_files
 
 FILE_LINES_MAX = 300
 TEST_FILE_LINES_MAX = 500
@@ -13,7 +13,7 @@ FUNCTION_LINES_MEDIAN_MAX = 10
 TASK_STATEMENTS_MAX = 8
 
 
-def _lines(node) -> int:
+def _lines(node: FunctionNode) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 

@@ -56,7 +56,7 @@ class DeskUnderTest:
             return 0
         try:
             with psycopg.connect(address, connect_timeout=5) as connection:
-                row = connection.execute(sql).fetchone()  # type: ignore[call-overload]  # the tests' own SQL
+                row = connection.execute(sql).fetchone()
         except psycopg.Error:
             return 0
         return int(row[0]) if row else 0

@@ -28,7 +28,7 @@ def _call(answer, *args):
     command.answer = answer
     try:
         call_command(command, *args)
-        code = 0
+        code: object = 0
     except SystemExit as stop:
         code = stop.code
     return code, command.stdout.getvalue(), command.stderr.getvalue()

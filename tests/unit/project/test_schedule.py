@@ -8,9 +8,9 @@ import pytest
 
 from project.celery import app
 from tasks.queues import QUEUE_NAMES, ROUTES
-from tasks.schedule import DAILY, SHORTEST_S, intervals
+from tasks.schedule import DAILY, SHORTEST_S, Daily, Interval, intervals
 
-ENTRIES = [*intervals(("^GSPC",)), *DAILY]
+ENTRIES: list[Interval | Daily] = [*intervals(("^GSPC",)), *DAILY]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
