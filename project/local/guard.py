@@ -40,6 +40,8 @@ class Guard:
         """Replace a guardian that was killed."""
         if self._process.poll() is None:
             return
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
         self._process = self._launch()
         for pid, number in self._watched.items():
             self._tell(f"+{pid} {number}")
@@ -47,7 +49,7 @@ class Guard:
     def release(self) -> None:
         """Say good-bye: nothing is left to guard."""
         self._tell("bye")
-        self._process.wait()
+        self._process.communicate()
 
     def _launch(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

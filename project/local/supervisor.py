@@ -103,7 +103,7 @@ class Supervisor:
         """Start services together and wait until all are ready. Raises CannotStart, or Stopped at a signal."""
         for service in services:
             self.children[service.name] = Child(service)
-        deadline_s = monotonic_s() + max(service.ready_timeout_s for service in services)
+        deadline_s = monotonic_s() + max((service.ready_timeout_s for service in services), default=0.0)
         waiting = [self.children[service.name] for service in services]
         while waiting:
             self.step()

@@ -132,6 +132,24 @@ def test_a_folder_that_postgres_cannot_reach_is_replaced_by_one_of_ours_and_says
 
 
 @as_root
+def test_who_deletes_the_folder_and_starts_afresh_gets_an_empty_database(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    first = EmbeddedPostgres(closed / "postgres", scratch=True)
+    first.init()
+    old_home, old_address = first.home, first.dsn
+    shutil.rmtree(closed / "postgres")
+    second = EmbeddedPostgres(closed / "postgres", scratch=True)
+    second.init()
+    try:
+        assert second.home != old_home
+        assert second.dsn != old_address
+    finally:
+        second.destroy()
+        shutil.rmtree(old_home)
+
+
+@as_root
 def test_data_that_became_unreachable_is_an_error_and_not_an_empty_database(folder):
     closed = folder / "closed"
     closed.mkdir(mode=0o711)

@@ -18,6 +18,8 @@ import redis
 
 from apps.backups.embedded import free_port
 from project.local.folder import MARK, is_alive
+from project.local.stopping import StopRequest
+from project.local.testing import test_servers as servers_for_tests
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 UP_WITHIN_S = 120
@@ -28,13 +30,13 @@ OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "OPS_TOKEN", "ENVIRONMENT")
 class Up:
     """One bin/up in a folder of its own."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, *words, **variables):
         self.folder, self.port = folder, port
         self.desk_file = folder / "desk.json"
         self.output = (folder.parent / f"{folder.name}.out").open("a+")
-        variables = {name: value for name, value in os.environ.items() if name not in OURS}
+        variables = {name: value for name, value in os.environ.items() if name not in OURS} | variables
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "project.local.up", "--data", str(folder), "--port", str(port), "--speed", "120"],
+            [sys.executable, "-m", "project.local.up", "--data", str(folder), "--port", str(port), *words],
             cwd=ROOT,
             env=variables,
             stdout=self.output,
@@ -103,8 +105,8 @@ def place(tmp_path_factory):
 def begin(place):
     started = []
 
-    def start(name="desk", port=None):
-        started.append(Up(place / name, port or free_port()))
+    def start(name="desk", *words, **variables):
+        started.append(Up(place / name, free_port(), *(words or ("--speed", "120")), **variables))
         return started[-1]
 
     yield start
@@ -136,7 +138,7 @@ def test_the_desk_starts_describes_itself_continues_and_leaves_nothing(begin):
     assert "(shown this once)" in up.said()
 
     # A second start in the same folder is refused and disturbs nobody.
-    second = begin(port=free_port())
+    second = begin()
     assert second.process.wait(timeout=30) == 2
     assert "another bin/up" in second.said().splitlines()[-1]
     assert up.desk() == desk
@@ -173,3 +175,20 @@ def test_two_desks_run_side_by_side_and_one_ends_without_the_other(begin):
     assert marked(first.folder) == []
     assert answers(f"{other['web']}/healthz")
     assert second.desk() == other
+
+
+def test_servers_and_vendors_of_the_operators_own_are_used_and_not_stopped(begin):
+    with servers_for_tests(StopRequest()) as servers:
+        up = begin(
+            "own", "--live", "--no-beat", "--workers", "2", DATABASE_URL=servers["DATABASE_URL"], REDIS_URL=servers["REDIS_URL"]
+        )
+        desk = up.wait_until_up()
+        assert (desk["database_url"], desk["redis_url"]) == (servers["DATABASE_URL"], servers["REDIS_URL"])
+        assert (desk["world"], desk["pids"]["world"], desk["pids"]["beat"]) == (None, [], [])
+        assert (desk["pids"]["postgres"], desk["pids"]["valkey"]) == (None, None)
+        fetch = Path(f"/proc/{desk['pids']['worker_fetch'][0]}/cmdline").read_bytes().split(b"\0")
+        assert fetch[fetch.index(b"--concurrency") + 1] == b"4"
+        assert up.stop() == 0
+        assert not (up.folder / "postgres").exists()
+        with psycopg.connect(servers["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
