@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from apps.backups.postgres_tools import find_tools
+from apps.core.ids import fresh_token
 
 UNPRIVILEGED_ID = 65534  # `nobody` on Linux: owns nothing else that matters
 SYSTEM_ROOT = Path("/var/lib/bellwether")
@@ -61,16 +62,25 @@ def choose_home(wanted: Path) -> Path:
     Raises EmbeddedError when data is there already but out of reach.
     """
     make_passable(wanted)
+    chosen = known_home(wanted)
+    if chosen != wanted:
+        make_passable(chosen)
+        return chosen
     if _can_enter(wanted):
         return wanted
     if (wanted / "data").exists():
         raise EmbeddedError(
             f"the database in {wanted} cannot be reached by uid {UNPRIVILEGED_ID}: a parent folder is closed to it"
         )
-    home = SYSTEM_ROOT / hashlib.sha256(str(wanted.resolve()).encode()).hexdigest()[:16]
+    home = SYSTEM_ROOT / _new_name(wanted)
     make_passable(home)
     (wanted / POINTER_NAME).write_text(f"PostgreSQL cannot reach this folder, so its data is in\n{home}\n")
     return home
+
+
+def _new_name(wanted: Path) -> str:
+    """Name a home after the wanted place, and never twice: who deletes that place and starts afresh gets an empty database."""
+    return f"{hashlib.sha256(str(wanted.resolve()).encode()).hexdigest()[:16]}-{fresh_token(6).lower()}"
 
 
 def known_home(wanted: Path) -> Path:

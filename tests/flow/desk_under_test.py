@@ -117,3 +117,4 @@ def running_desk(folder: Path, *options: str) -> Iterator[DeskUnderTest]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+        EmbeddedPostgres(folder / "postgres").destroy()
