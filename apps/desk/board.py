@@ -99,7 +99,7 @@ def rolled_row(row: Mapping[str, Any], forecast: ForecastView | None, *, now: da
     final, low, high = said(forecast, is_linear=is_linear)
     return RolledRow(
         id=row["id"],
-        question=row["question"],
+        question=short_question(row["question"], is_linear=is_linear),
         symbol=row["instrument__symbol"],
         is_linear=is_linear,
         closes_at=row["closes_at"],
@@ -110,6 +110,12 @@ def rolled_row(row: Mapping[str, Any], forecast: ForecastView | None, *, now: da
         base=forecast.p_base if forecast else None,
         is_chosen=row["id"] == chosen_id,
     )
+
+
+def short_question(question: str, *, is_linear: bool) -> str:
+    """Return a rolled market's question without its moment, which has a column of its own."""
+    head, moment, _ = question.partition(" at the close of ")
+    return f"{head} at the close" if is_linear and moment else head
 
 
 def said(forecast: ForecastView | None, *, is_linear: bool) -> tuple[Decimal | None, Decimal | None, Decimal | None]:

@@ -12,10 +12,13 @@ from apps.core.clock import now
 from apps.core.errors import DeskError
 from apps.monitoring import services
 from apps.monitoring.models import DeadLetter, TaskFailure
+from apps.monitoring.schedule_admin import CrontabScheduleAdmin, IntervalScheduleAdmin, PeriodicTaskAdmin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
+
+__all__ = ["CrontabScheduleAdmin", "DeadLetterAdmin", "IntervalScheduleAdmin", "PeriodicTaskAdmin", "TaskFailureAdmin"]
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -53,7 +53,12 @@ class Visit:
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        page.on("requestfailed", self.note_failure)
+
+    def note_failure(self, request) -> None:
+        """Note a request that failed; one that was given up because the page was left is no failure."""
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def go(self, path: str) -> None:
         self.page.goto(self.address + path, wait_until="load")

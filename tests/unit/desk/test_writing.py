@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.desk.board import short_question
 from apps.desk.focus import carried
 from apps.desk.templatetags import desk
 
@@ -63,3 +64,16 @@ def test_each_moment_shows_the_last_value_at_or_before_it(steps, moments):
     asked = [START + timedelta(seconds=at) for at in moments]
     expected = [next((float(value) for at, value in reversed(steps) if at <= moment), None) for moment in moments]
     assert carried(asked, known) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "is_linear", "short"),
+    [
+        ("S&P 500 above 1,277 at the close of 22 Nov 2026 15:56:41 UTC", False, "S&P 500 above 1,277"),
+        ("NASDAQ Composite at the close of 22 Nov 2026 15:56:41 UTC", True, "NASDAQ Composite at the close"),
+        ("Bitcoin Up or Down - September 28", False, "Bitcoin Up or Down - September 28"),
+        ("Price of Bitcoin", True, "Price of Bitcoin"),
+    ],
+)
+def test_a_rolled_question_leaves_its_moment_to_the_column(question, is_linear, short):
+    assert short_question(question, is_linear=is_linear) == short

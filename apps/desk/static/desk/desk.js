@@ -82,9 +82,10 @@
         series: [
           {},
           stepped("high", "transparent", { width: 0 }), stepped("low", "transparent", { width: 0 }),
-          stepped("price", colour("--soft")),
+          // Wide and pale beneath: while the model has no proved value the forecast is the price, and both must be seen.
+          stepped("price", colour("--line-strong"), { width: 5 }),
           stepped("model", colour("--second"), { dash: [5, 4], width: 1.4 }),
-          stepped("forecast", colour("--accent"), { width: 2.2 }),
+          stepped("forecast", colour("--accent"), { width: 1.8 }),
         ],
       };
     },
@@ -106,14 +107,19 @@
   function picture(id, shape, address) {
     var host = document.getElementById(id);
     if (!host || !window.uPlot) { return; }
-    var entry = { drawn: new Picture(host, shape), busy: false };
+    var entry = { drawn: new Picture(host, shape), busy: false, shown: null };
+    // Another market was chosen, so what is drawn belongs to the last one.
+    entry.follow = function () {
+      if (address(host) !== entry.shown) { entry.drawn.clear(); entry.busy = false; entry.load(); }
+    };
     entry.load = function () {
       var where = address(host);
       if (!where || entry.busy) { return; }
       entry.busy = true;
+      entry.shown = where;
       fetch(where, { headers: { Accept: "application/json" }, credentials: "same-origin" })
         .then(function (answer) { return answer.ok ? answer.json() : null; })
-        .then(function (series) { if (series) { entry.drawn.draw(series); } })
+        .then(function (series) { if (series && where === entry.shown) { entry.drawn.draw(series); } })
         .catch(function () { return null; })
         .finally(function () { entry.busy = false; });
     };
@@ -142,7 +148,10 @@
     });
 
     document.body.addEventListener("htmx:beforeRequest", function (event) { if (document.hidden) { event.preventDefault(); } });
-    document.body.addEventListener("htmx:oobAfterSwap", function (event) { localise(event.detail.elt || document); });
+    document.body.addEventListener("htmx:oobAfterSwap", function (event) {
+      localise(event.detail.elt || document);
+      pictures.forEach(function (entry) { entry.follow(); });
+    });
     document.body.addEventListener("htmx:afterRequest", function (event) { if (event.detail.successful) { away(false); } });
     ["htmx:sendError", "htmx:responseError", "htmx:timeout"].forEach(function (name) {
       document.body.addEventListener(name, function () { away(true); });
