@@ -41,6 +41,6 @@ class OpsToken(BaseAuthentication):
             raise AuthenticationFailed("The token is not valid.")
         return OpsCaller(), SCHEME
 
-    def authenticate_header(self, request: Request) -> str:  # DRF's signature
+    def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a missing token gives 401 and not 403."""
         return SCHEME

@@ -19,7 +19,7 @@ class IsStaffOrOps(BasePermission):
 
     message = "This is for staff."
 
-    def has_permission(self, request: Request, view: APIView) -> bool:  # DRF's signature
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the caller is one of the two."""
         caller: Any = request.user
         return isinstance(caller, OpsCaller) or is_staff(request._request)

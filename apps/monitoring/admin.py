@@ -1,4 +1,4 @@
-"""Failures and dead letters for staff: read, replay, discard; never edited."""
+"""Failures and dead letters for staff: read, replay, discard, never edit; and the schedule in the theme of all pages."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.core.clock import now
 from apps.core.errors import DeskError
 from apps.monitoring import services
 from apps.monitoring.models import DeadLetter, TaskFailure
-from apps.monitoring.schedule_admin import CrontabScheduleAdmin, IntervalScheduleAdmin, PeriodicTaskAdmin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-__all__ = ["CrontabScheduleAdmin", "DeadLetterAdmin", "IntervalScheduleAdmin", "PeriodicTaskAdmin", "TaskFailureAdmin"]
-
 
 class ReadOnlyAdmin(ModelAdmin):
     """A model that people may look at only."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # Django's signature
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds by hand."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody edits by hand."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes by hand."""
         return False
 
@@ -73,3 +73,37 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 act(dead_letter_id=letter_id, by=f"user:{request.user.pk}", now=now())
             except DeskError as error:
                 self.message_user(request, str(error), messages.WARNING)
+
+
+for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
+    admin.site.unregister(model)
+
+
+class TaskChoice(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
+    """The list of tasks that the workers know."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):
+    """The library's form with the theme's widgets."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskChoice()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+    """What runs when; changes are picked up by beat within a second."""
+
+    form = PeriodicTaskForm
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(ModelAdmin):
+    """Every so many seconds."""
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+    """At a time of day."""
