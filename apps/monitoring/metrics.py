@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,7 +19,7 @@ from apps.core.clock import now
 from apps.forecasts import selectors as forecasts
 from apps.monitoring import selectors
 from apps.monitoring.database import database_figures
-from apps.monitoring.probing import with_statement_limit
+from apps.monitoring.probing import ask_all, with_statement_limit
 from apps.monitoring.queues import queue_depths
 from apps.sources import selectors as sources
 
@@ -77,23 +78,22 @@ class BusinessFigures(Collector):
     """Figures that live in the services; each part stands alone, so that a dead Redis leaves PostgreSQL's standing."""
 
     def collect(self) -> Iterator[Metric]:
-        """Ask each part."""
-        for part in PARTS:
-            yield from safely(part)
+        """Ask all parts at once, each within the deadline of health checks."""
+        for name, answer in ask_all({part.__name__: partial(collected, part) for part in PARTS}).items():
+            if isinstance(answer, Exception):
+                SCRAPE_FAILURES.labels(part=name).inc()
+                log.warning("business_figures_failed", part=name, error=type(answer).__name__)
+            else:
+                yield from answer
 
     def describe(self) -> list[Metric]:
         """Say nothing beforehand, so that registering asks nobody."""
         return []
 
 
-def safely(part: Part) -> list[Metric]:
-    """Return what a part tells, or nothing when its service is away; that is counted."""
-    try:
-        return list(part())
-    except Exception as error:  # noqa: BLE001  # any failure of a service is counted and logged; the scrape goes on
-        SCRAPE_FAILURES.labels(part=part.__name__).inc()
-        log.warning("business_figures_failed", part=part.__name__, error=type(error).__name__)
-        return []
+def collected(part: Part) -> list[Metric]:
+    """Return all that a part tells, asked in the thread that runs this."""
+    return list(part())
 
 
 def queues() -> Iterator[Metric]:

@@ -20,33 +20,44 @@ Probe = Callable[[], Check]
 
 DEADLINE_S = 1.8
 STATEMENT_LIMIT = "1500ms"
-# A check that hangs keeps its thread until its own time-out; when all are taken, further checks count as late.
-POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe")
+# What hangs keeps its thread until its own time-out; when all are taken, further questions count as late.
+POOL = ThreadPoolExecutor(max_workers=16, thread_name_prefix="probe")
 
 
 def run_all(probes: Mapping[str, Probe]) -> dict[str, Check]:
     """Run every probe at once and return its check by name; one that raises or is late is unhealthy and says why."""
+    return {name: judged(name, answer) for name, answer in ask_all(probes).items()}
+
+
+def judged(name: str, answer: Check | Exception) -> Check:
+    """Return the check; what a probe raised is named by its class only, because messages may hold addresses."""
+    if isinstance(answer, Check):
+        return answer
+    is_late = isinstance(answer, TooLate)
+    log.warning("health_check_failed", check=name, error=type(answer).__name__, reason=str(answer)[:200])
+    return Check(is_healthy=False, shown={"reason": f"no answer within {DEADLINE_S} s" if is_late else type(answer).__name__})
+
+
+def ask_all(questions: Mapping[str, Callable[[], T]]) -> dict[str, T | Exception]:
+    """Ask everything at once and return each answer, or what was raised, or TimeoutError for what was late."""
     ends_s = monotonic_s() + DEADLINE_S
-    started = {name: POOL.submit(guarded, name, probe) for name, probe in probes.items()}
-    return {name: in_time(future, ends_s) for name, future in started.items()}
+    asked = {name: POOL.submit(with_own_connections, question) for name, question in questions.items()}
+    return {name: answer_in_time(future, ends_s) for name, future in asked.items()}  # type: ignore[arg-type]  # mypy reads the union back into the question
 
 
-def in_time(future: Future[Check], ends_s: float) -> Check:
-    """Return the check of `future`, or an unhealthy one when it is late."""
+def answer_in_time(future: Future[T], ends_s: float) -> T | Exception:
+    """Return the answer, or the error in its place."""
     try:
         return future.result(timeout=max(0.0, ends_s - monotonic_s()))
-    except TooLate:
+    except Exception as error:  # noqa: BLE001  # the very purpose: any failure of a service is a finding for the caller
         future.cancel()
-        return Check(is_healthy=False, shown={"reason": f"no answer within {DEADLINE_S} s"})
+        return error
 
 
-def guarded(name: str, probe: Probe) -> Check:
-    """Run one probe; whatever it raises is the finding, named by its class only: messages may hold addresses."""
+def with_own_connections(question: Callable[[], T]) -> T:
+    """Ask in this thread and give its database connections back."""
     try:
-        return probe()
-    except Exception as error:  # noqa: BLE001  # the very purpose: any failure of a service is a finding, logged and shown
-        log.warning("health_check_failed", check=name, error=type(error).__name__, reason=str(error)[:200])
-        return Check(is_healthy=False, shown={"reason": type(error).__name__})
+        return question()
     finally:
         connections.close_all()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connections
 
 from apps.monitoring import services
 from apps.sources import services as sources
 from apps.sources.models import Source
+from tests.integration.monitoring.conftest import SECONDS_OF_PATIENCE, database_at
 from tests.integration.trading.desk import open_desk
 
 CHECKS = {
@@ -25,7 +23,6 @@ CHECKS = {
     "sources": {"status", "sources", "stale"},
     "backups": {"status", "last_backup"},
 }
-SECONDS_OF_PATIENCE = 4.0  # the deadline is 1.8 s; the rest is for a loaded machine
 
 
 @pytest.fixture
@@ -45,29 +42,10 @@ def running_desk(transactional_db, clean_redis, now):
     Tenant.objects.update(created_at=now)
 
 
-@pytest.fixture
-def dumb_port():
-    """A port that accepts connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
 def timed(client, path):
     started = time.monotonic()
     answer = client.get(path)
     return answer, time.monotonic() - started
-
-
-@contextmanager
-def database_at(port):
-    """Point new connections, which every probe makes, at another port of this machine."""
-    address = connections.settings["default"]
-    kept = {name: address[name] for name in ("HOST", "PORT")}
-    address.update(HOST="127.0.0.1", PORT=str(port))
-    try:
-        yield
-    finally:
-        address.update(kept)
 
 
 def put_redis_at(settings, port):

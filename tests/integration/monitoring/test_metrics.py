@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apps.monitoring import metrics, services
 from apps.monitoring.metrics import metric_files
+from tests.integration.monitoring.conftest import SECONDS_OF_PATIENCE, database_at
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -25,7 +27,7 @@ def families(answer) -> dict[str, dict[tuple[str, ...], float]]:
     return found
 
 
-def test_figures_of_the_business_come_from_the_services_at_scrape_time(db, clean_redis, ops):
+def test_figures_of_the_business_come_from_the_services_at_scrape_time(transactional_db, clean_redis, ops):
     get_redis_connection("strict").rpush("q:money", "a", "b", "c")
     services.park(task="tasks.settle.due", kwargs={}, reason="x", attempts=3, by="test", now=NOW)
     services.record_failure(task="tasks.trade.work", task_id="1", kwargs={}, error=ValueError("x"), now=NOW)
@@ -51,13 +53,25 @@ def test_requests_are_counted_by_route_and_not_by_path(db, ops):
     assert before == 0
 
 
-def test_a_dead_redis_leaves_the_figures_of_postgresql_standing(db, ops, settings):
+def test_a_dead_redis_leaves_the_figures_of_postgresql_standing(transactional_db, ops, settings):
     settings.CACHES = {**settings.CACHES, "strict": {**settings.CACHES["strict"], "LOCATION": "redis://127.0.0.1:1/0"}}
     before = metrics.SCRAPE_FAILURES.labels(part="queues")._value.get()
     found = families(ops.get("/metrics"))
     assert "queue_depth" not in found
     assert found["dead_letters"] == {(): 0}
     assert metrics.SCRAPE_FAILURES.labels(part="queues")._value.get() == before + 1
+
+
+def test_a_dead_database_leaves_the_queues_standing_and_costs_no_more_than_the_deadline(
+    transactional_db, clean_redis, ops, dumb_port
+):
+    started = time.monotonic()
+    with database_at(dumb_port):
+        found = families(ops.get("/metrics"))
+    assert time.monotonic() - started < SECONDS_OF_PATIENCE
+    assert found["queue_depth"]["money",] == 0
+    assert "dead_letters" not in found
+    assert "http_requests_total" in found
 
 
 def test_only_the_token_and_listed_addresses_may_read(db, nobody, staff, settings):
