@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.audit.models import Event, Seal, SealedEvent, UnsealedEvent
-from apps.audit.read_only import ReadOnlyAdmin
+from apps.core.read_only import ReadOnlyAdmin
 
 
 @admin.register(Event)

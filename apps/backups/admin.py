@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.audit.read_only import ReadOnlyAdmin
 from apps.backups.models import Backup, Restore
+from apps.core.read_only import ReadOnlyAdmin
 
 
 @admin.register(Backup)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from unfold.admin import TabularInline
 
-from apps.audit.read_only import ReadOnly, ReadOnlyAdmin
+from apps.core.read_only import ReadOnly, ReadOnlyAdmin
 from apps.ledger.models import Account, Entry, Hold, Posting
 
 

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from apps.core.read_only import ReadOnly, ReadOnlyAdmin
 from apps.markets.models import Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
-
-
-class ReadOnly:
-    """May be looked at, not touched: rows come from sources and bars through services only."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 class OutcomesInline(ReadOnly, TabularInline):
@@ -44,7 +26,7 @@ class ResultsInline(ReadOnly, TabularInline):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly, ModelAdmin):
+class EventAdmin(ReadOnlyAdmin):
     """Events."""
 
     list_display = ("title", "category", "source", "starts_at", "closes_at")
@@ -53,7 +35,7 @@ class EventAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Market)
-class MarketAdmin(ReadOnly, ModelAdmin):
+class MarketAdmin(ReadOnlyAdmin):
     """Markets with their outcomes and results."""
 
     list_display = ("question", "state", "category", "source", "pays", "threshold", "closes_at", "accepts_orders")
@@ -63,7 +45,7 @@ class MarketAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Outcome)
-class OutcomeAdmin(ReadOnly, ModelAdmin):
+class OutcomeAdmin(ReadOnlyAdmin):
     """Outcomes."""
 
     list_display = ("label", "market", "position", "source_key")
@@ -72,7 +54,7 @@ class OutcomeAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(LatestPrice)
-class LatestPriceAdmin(ReadOnly, ModelAdmin):
+class LatestPriceAdmin(ReadOnlyAdmin):
     """Newest prices."""
 
     list_display = ("outcome", "bid", "ask", "bid_units", "ask_units", "vendor_at", "confirmed_at")
@@ -81,7 +63,7 @@ class LatestPriceAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Quote)
-class QuoteAdmin(ReadOnly, ModelAdmin):
+class QuoteAdmin(ReadOnlyAdmin):
     """Stored quotes, newest first; the count of all is not asked for, the table is large."""
 
     list_display = ("id", "outcome_id", "bid", "ask", "venue", "vendor_at", "received_at")
@@ -92,7 +74,7 @@ class QuoteAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(ReadOnly, ModelAdmin):
+class InstrumentAdmin(ReadOnlyAdmin):
     """Instruments."""
 
     list_display = ("symbol", "name", "kind", "currency", "source")
@@ -101,7 +83,7 @@ class InstrumentAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Candle)
-class CandleAdmin(ReadOnly, ModelAdmin):
+class CandleAdmin(ReadOnlyAdmin):
     """Bars."""
 
     list_display = ("instrument", "closes_at", "open", "high", "low", "close", "volume", "is_final")
@@ -111,7 +93,7 @@ class CandleAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Result)
-class ResultAdmin(ReadOnly, ModelAdmin):
+class ResultAdmin(ReadOnlyAdmin):
     """Results, every revision."""
 
     list_display = ("market", "revision", "kind", "payouts", "observed_at")

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from apps.core.read_only import ReadOnlyAdmin
 from apps.portfolio.models import EquityPoint, Portfolio, Position
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Shows rows and lets nobody change them."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(Portfolio)
@@ -54,7 +35,7 @@ class PositionAdmin(ReadOnlyAdmin):
         "opened_at",
     )
     list_filter = ("state", "portfolio__kind")
-    search_fields = ("id", "market__question", "outcome_id")
+    search_fields = ("id", "market__question", "=outcome__id")
     list_select_related = ("portfolio", "market", "outcome")
     date_hierarchy = "opened_at"
 

@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin
 
 from apps.core import clock
 from apps.core.errors import Expected
+from apps.core.read_only import ReadOnlyAdmin
 from apps.risk import services
 from apps.risk.models import Decision, Limits, Lock
 from apps.risk.services.limiting import NAMES
@@ -27,14 +28,6 @@ class NobodyAddsAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
-class ReadOnlyAdmin(NobodyAddsAdmin):
-    """Rows that nobody changes by hand."""
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse."""
         return False
 

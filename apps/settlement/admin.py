@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from apps.core import clock
 from apps.core.errors import Expected
+from apps.core.read_only import ReadOnly, ReadOnlyAdmin
 from apps.settlement import services
 from apps.settlement.models import Settlement, SettlementLine
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
-
-
-class ReadOnly:
-    """Rows that nobody writes by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 class LinesInline(ReadOnly, TabularInline):
@@ -42,7 +27,7 @@ class LinesInline(ReadOnly, TabularInline):
 
 
 @admin.register(Settlement)
-class SettlementAdmin(ReadOnly, ModelAdmin):
+class SettlementAdmin(ReadOnlyAdmin):
     """Settlements, the newest first."""
 
     list_display = ("settled_at", "tenant", "market", "kind", "revision", "paid_minor", "realised_minor", "reversed_at")

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from apps.core.read_only import ReadOnly, ReadOnlyAdmin
 from apps.trading.models import Fill, Order, PaperOrder
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-
-class ReadOnly:
-    """Rows that nobody writes by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
+    pass
 
 
 class FillsInline(ReadOnly, TabularInline):
@@ -38,7 +23,7 @@ class FillsInline(ReadOnly, TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly, ModelAdmin):
+class OrderAdmin(ReadOnlyAdmin):
     """Orders, the newest first."""
 
     list_display = ("created_at", "portfolio", "market", "outcome", "side", "stake_minor", "units", "state", "reason", "attempts")
@@ -51,7 +36,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Fill)
-class FillAdmin(ReadOnly, ModelAdmin):
+class FillAdmin(ReadOnlyAdmin):
     """Fills with their evidence, the newest first."""
 
     list_display = ("filled_at", "order", "units", "price", "notional_minor", "fee_minor", "is_depth_limited")
@@ -63,7 +48,7 @@ class FillAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(PaperOrder)
-class PaperOrderAdmin(ReadOnly, ModelAdmin):
+class PaperOrderAdmin(ReadOnlyAdmin):
     """What the paper venue remembers."""
 
     list_display = ("client_order_id", "state", "received_at", "due_at", "outcome_id")

@@ -22,7 +22,7 @@ class ReadOnly:
         return False
 
 
-class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
     """Shows rows and offers no way to change them."""
 
     list_per_page = 50
