@@ -39,9 +39,8 @@ def chromium():
 
 
 @pytest.fixture
-def day(transactional_db, chromium, settings, clean_redis, tmp_path) -> Day:
+def day(transactional_db, chromium, settings, clean_redis) -> Day:
     settings.SCHEDULE_SPEED = 1.0
-    settings.STATIC_ROOT = tmp_path
     return open_day(now=datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=1))
 
 

@@ -31,9 +31,3 @@ def nobody() -> Client:
 def ops(settings) -> Client:
     settings.OPS_TOKEN = "ops-token-of-the-tests"
     return Client(headers={"Authorization": "Bearer ops-token-of-the-tests"}, raise_request_exception=False)
-
-
-@pytest.fixture(autouse=True)
-def _static_files_have_a_folder(settings, tmp_path):
-    """WhiteNoise warns about a folder that `collectstatic` has not made; warnings are errors here."""
-    settings.STATIC_ROOT = tmp_path

@@ -21,9 +21,8 @@ MODELS = sorted((model for model in admin.site._registry if model._meta.app_labe
 
 
 @pytest.fixture
-def staff(client, settings, tmp_path):
+def staff(client):
     """Give the browser of a superuser and a row of everything to look at."""
-    settings.STATIC_ROOT = tmp_path  # a folder that is there, collected or not
     book = open_book("alice")
     book.move("opening", "cash", "capital", 1_000)
     book.hold("order:1", 100)

@@ -11,12 +11,6 @@ from apps.accounts.models import User
 from tests.integration.desk.day import Day, open_day
 
 
-@pytest.fixture(autouse=True)
-def _static_files_have_a_folder(settings, tmp_path):
-    """WhiteNoise warns about a folder that `collectstatic` has not made; warnings are errors here."""
-    settings.STATIC_ROOT = tmp_path
-
-
 @pytest.fixture
 def day(_django_db_helper, settings, clean_redis) -> Day:
     settings.SCHEDULE_SPEED = 1.0

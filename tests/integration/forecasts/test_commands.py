@@ -82,7 +82,6 @@ def test_score_judges_and_shows_the_groups(live_market, capsys):
 
 
 @pytest.mark.django_db
-@pytest.mark.filterwarnings("ignore:No directory at")  # whitenoise, before anyone has collected static files
 def test_the_admin_shows_everything_and_changes_nothing(live_market, client, capsys):
     make_threshold(make_instrument(until=clock.now()))
     call_command("forecast")

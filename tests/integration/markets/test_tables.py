@@ -60,9 +60,8 @@ def test_markets_come_with_event_and_instrument():
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_admin_shows_and_changes_nothing(model, client, settings, tmp_path):
+def test_the_admin_shows_and_changes_nothing(model, client):
     client.force_login(User.objects.create_superuser("staff"))
-    settings.STATIC_ROOT = tmp_path
     label = f"admin:markets_{model._meta.model_name}"
     page = client.get(reverse(f"{label}_changelist"), {"q": "x"} if model is not Candle else {})
     assert page.status_code == 200

@@ -15,10 +15,7 @@ from apps.sources.models import FetchLog, Quarantine, Source
 from tests.factories.wires import gamma_market
 from tests.integration.sources.conftest import NOW
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:No directory at"),  # static files are found, not collected, outside production
-]
+pytestmark = pytest.mark.django_db
 GAMMA = "polymarket_gamma"
 PAGES: dict[str, Any] = {"source": Source, "fetchlog": FetchLog, "quarantine": Quarantine}
 
