@@ -11,11 +11,19 @@ from django.core.cache import caches
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 _flush_tables = DatabaseOperations.execute_sql_flush
+ASLEEP = "SET LOCAL session_replication_role = replica;"
+# Days of quotes are tables that no model manages, so Django does not empty them.
+DROP_DAYS = """
+    DO $$ DECLARE day regclass; BEGIN
+        FOR day IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = to_regclass('markets_quote')
+        LOOP EXECUTE format('DROP TABLE %s', day); END LOOP;
+    END $$;
+"""
 
 
 def _flush_past_append_only_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
     """Empty the tables between transactional tests: as a superuser may, with the append-only triggers asleep."""
-    _flush_tables(self, ["SET LOCAL session_replication_role = replica;", *sql_list])
+    _flush_tables(self, [ASLEEP, DROP_DAYS, *sql_list])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an open browser keeps an event loop running, which others need
 def chromium():
     """Start the browser once; skip in words when there is none, unless REQUIRE_BROWSER=1."""
     if not CHROMIUM.exists():

@@ -9,8 +9,10 @@ from tests.architecture.houses import ROOMS, ROOT
 
 
 def _all(kind):
+    """Yield the errors of the rooms below `kind`; tests make some of their own."""
     for child in kind.__subclasses__():
-        yield child
+        if child.__module__.startswith("apps."):
+            yield child
         yield from _all(child)
 
 
