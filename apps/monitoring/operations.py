@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,15 +13,16 @@ from django.db.models import Aggregate, Avg, Count, FloatField, Max, Min, Q, Sum
 from apps.audit import selectors as audit
 from apps.backups import selectors as backups
 from apps.core.clock import monotonic_s
+from apps.core.money import as_text
 from apps.forecasts import selectors as forecasts
 from apps.monitoring import selectors
+from apps.monitoring.apps import STARTED_S
 from apps.monitoring.database import database_figures
 from apps.monitoring.queues import cache_hit_rate, queue_depths
 from apps.risk import selectors as risk
 from apps.sources import selectors as sources
 from apps.tenants import selectors as tenants
 
-STARTED_S = monotonic_s()
 PERIOD = timedelta(hours=1)
 
 
@@ -125,5 +127,13 @@ def tenant_risk(tenant_id: str, *, now: datetime) -> dict[str, Any]:
         "locks": [
             {"name": lock.name, "reason": lock.reason, "set_at": lock.set_at, "expires_at": lock.expires_at} for lock in locks
         ],
-        "limits": limits,
+        "limits": limits and as_shown(limits),
+    }
+
+
+def as_shown(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return limits as the API shows them: money is a decimal string without `_minor` in its name."""
+    return {
+        name.removesuffix("_minor"): as_text(value, limits["currency"]) if name.endswith("_minor") else value
+        for name, value in limits.items()
     }

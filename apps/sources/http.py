@@ -16,9 +16,11 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
+from prometheus_client import Histogram
 
 from apps.core.db import in_transaction
 from apps.resilience import (
+    AttemptFinished,
     BreakerChanged,
     BreakerState,
     Client,
@@ -41,6 +43,12 @@ T = TypeVar("T")
 EngineKey = tuple[int, str, frozenset[HostPort]]
 log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT_S = 5.0
+LIMITER_WAIT = Histogram(
+    "rate_limiter_wait_seconds",
+    "Time that an attempt waited for its slot.",
+    ["source"],
+    buckets=(0.001, 0.01, 0.1, 0.3, 1, 3, 10, 30, 60),
+)
 CORRELATION_NAMES = ("correlation_id", "request_id", "task_id")
 # Told apart by process, since a thread does not survive a fork, and by the settings that the client is made of.
 _engines: dict[EngineKey, Engine] = {}
@@ -141,7 +149,7 @@ def _engine() -> Engine:
 
 
 async def _make_client(redis_url: str, allowed_hosts: frozenset[HostPort]) -> Client:
-    hooks = (_tell_log,)
+    hooks = (_tell_log, _measure)
     store = FallbackStore(RedisStore(redis_url), MemoryStore(), hooks=hooks)
     return Client(store=store, hooks=hooks, before_request=(refuse_inside_transaction,), allowed_hosts=allowed_hosts)
 
@@ -155,6 +163,12 @@ def _tell_log(event: Event) -> None:
     elif isinstance(event, StoreFellBack) and event.count & (event.count - 1) == 0:
         # At powers of two: the first is news, the thousandth is not, and it never falls silent.
         log.warning("kit_store_fell_back", verb=event.verb, count=event.count)
+
+
+def _measure(event: Event) -> None:
+    """Add what an attempt waited for the limiter, also when it waited for nothing: the share of waits counts."""
+    if isinstance(event, AttemptFinished):
+        LIMITER_WAIT.labels(source=event.key).observe(event.wait_s)
 
 
 atexit.register(shut_down)

@@ -62,7 +62,7 @@ _cache_options = {
 CACHES = {
     # The cache may vanish at any time: errors are ignored and counted as misses.
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "apps.core.counted_cache.CountedCache",
         "LOCATION": CACHE_REDIS_URL or _database_of(BROKER_REDIS_URL, 1),
         "KEY_PREFIX": "cache",
         "OPTIONS": {**_cache_options, "IGNORE_EXCEPTIONS": True},

@@ -7,14 +7,19 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django_redis import get_redis_connection
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.monitoring import metrics, services
+from apps.monitoring import apps, metrics, services
 from apps.monitoring.metrics import metric_files
+from tasks import backup
+from tasks.upkeep import heartbeat
 from tests.integration.monitoring.conftest import SECONDS_OF_PATIENCE, database_at
+from tests.integration.trading.desk import open_desk
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -79,6 +84,39 @@ def test_only_the_token_and_listed_addresses_may_read(db, nobody, staff, setting
     settings.METRICS_ALLOW_LIST = ["127.0.0.1"]
     assert nobody.get("/metrics").status_code == 200
     assert nobody.get("/metrics", REMOTE_ADDR="10.1.1.1", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 401
+
+
+def test_the_time_of_every_execution_is_observed_however_it_ended(db, ops):
+    before = families(ops.get("/metrics")).get("task_runtime_seconds_count", {})
+    heartbeat.apply()
+    assert backup.take.apply(kwargs={"kind": "yearly"}).failed()
+    after = families(ops.get("/metrics"))["task_runtime_seconds_count"]
+    grown = {labels: count - before.get(labels, 0) for labels, count in after.items()}
+    assert {labels: count for labels, count in grown.items() if count} == {
+        ("tasks.backup.take",): 1,
+        ("tasks.upkeep.heartbeat",): 1,
+    }
+
+
+def test_look_ups_in_the_cache_are_counted(db, clean_redis, ops):
+    before = families(ops.get("/metrics"))
+    cache.set("nothing", None)
+    assert [cache.get("nothing", "default"), cache.get("absent", "default")] == [None, "default"]
+    after = families(ops.get("/metrics"))
+    assert after["cache_hits_total"][()] - before["cache_hits_total"][()] == 1
+    assert after["cache_misses_total"][()] - before["cache_misses_total"][()] == 1
+
+
+def test_limits_are_shown_in_decimal_strings_of_money(db, ops):
+    open_desk(with_market=True)
+    limits = ops.get("/risk/status").json()["tenants"]["alice"]["limits"]
+    assert not [name for name in limits if name.endswith("_minor")]
+    assert Decimal(limits["trade_max"]).as_tuple().exponent == -6
+
+
+def test_the_uptime_began_before_the_first_request(db, clean_redis, ops):
+    set_up_s = time.monotonic() - apps.STARTED_S
+    assert set_up_s <= ops.get("/api/metrics").json()["uptime_s"] + 0.1 <= set_up_s + SECONDS_OF_PATIENCE
 
 
 COUNT_TWICE = """
