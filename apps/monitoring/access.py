@@ -9,12 +9,14 @@ from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from apps.monitoring.problems import problem_response
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 SCHEME = "bearer"
+READING = ("GET", "HEAD")
 
 
 def bearer_token(request: HttpRequest) -> str | None:
@@ -47,6 +49,21 @@ def refused(request: HttpRequest) -> HttpResponse:
     )
     answer["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def read_only(view: View) -> View:
+    """Let only GET and HEAD through, and say so as a problem; nothing is changed here, so no CSRF token is asked for."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in READING:
+            return view(request, *args, **kwargs)
+        detail = f'Method "{request.method}" not allowed.'
+        answer = problem_response(status=405, code="method-not-allowed", detail=detail, instance=request.path)
+        answer["Allow"] = ", ".join(READING)
+        return answer
+
+    return cast(View, csrf_exempt(guarded))
 
 
 def staff_or_ops(view: View) -> View:

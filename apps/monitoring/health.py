@@ -6,10 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from apps.core.clock import now
-from apps.monitoring.access import staff_or_ops
+from apps.monitoring.access import read_only, staff_or_ops
 from apps.monitoring.probes import all_probes, readiness_probes
 from apps.monitoring.probing import run_all
 from apps.monitoring.types import Check
@@ -28,7 +27,7 @@ UNKNOWN: dict[str, dict[str, Any]] = {
 
 
 @never_cache
-@require_safe
+@read_only
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Say whether this process can serve: 200, or 503 naming what fails."""
     checks = run_all(readiness_probes())
@@ -37,14 +36,14 @@ def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's si
 
 
 @never_cache
-@require_safe
+@read_only
 def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Say how the house is, for everybody."""
     return answer(is_detailed=False)
 
 
 @never_cache
-@require_safe
+@read_only
 @staff_or_ops
 def detailed(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Say how the house is, with figures, for staff."""

@@ -109,10 +109,12 @@ def celery(*, now: datetime) -> Check:
 
 
 def source_freshness(*, now: datetime) -> Check:
-    """Every source that is on has brought something lately."""
+    """Every source that is on has brought something lately; one that there is nothing to ask of may be silent."""
     speed: float = settings.SCHEDULE_SPEED
     found = sources.list_freshness(now=now)
-    stale = [entry.slug for entry in found if entry.state == "on" and not is_fresh(entry.age_s, SOURCE_AGE_MAX, speed=speed)]
+    idle = frozenset() if markets.outcome_keys_to_watch(now=now) else sources.sources_of_books_alone()
+    awaited = [entry for entry in found if entry.state == "on" and entry.slug not in idle]
+    stale = [entry.slug for entry in awaited if not is_fresh(entry.age_s, SOURCE_AGE_MAX, speed=speed)]
     return Check(
         is_healthy=bool(found) and not stale,
         shown={"sources": len(found), "stale": stale},

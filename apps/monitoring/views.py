@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from apps.core.clock import now
 from apps.monitoring import operations
-from apps.monitoring.access import ops_or_allow_listed, staff_or_ops
+from apps.monitoring.access import ops_or_allow_listed, read_only, staff_or_ops
 from apps.monitoring.metrics import exposition
 
 
 @never_cache
-@require_safe
+@read_only
 @ops_or_allow_listed
 def metrics(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # Django's signature
     """Answer Prometheus; needs neither session nor database for the counters."""
@@ -22,7 +21,7 @@ def metrics(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # Django's s
 
 
 @never_cache
-@require_safe
+@read_only
 @staff_or_ops
 def api_metrics(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Answer with operations, cache hit rate, errors, uptime."""
@@ -30,7 +29,7 @@ def api_metrics(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django
 
 
 @never_cache
-@require_safe
+@read_only
 @staff_or_ops
 def monitoring_metrics(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Answer with queues, database, sources, audit."""
@@ -38,7 +37,7 @@ def monitoring_metrics(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  #
 
 
 @never_cache
-@require_safe
+@read_only
 @staff_or_ops
 def backup_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Answer with the state of backups."""
@@ -46,7 +45,7 @@ def backup_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Djan
 
 
 @never_cache
-@require_safe
+@read_only
 @staff_or_ops
 def risk_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's signature
     """Answer with limits and stops."""

@@ -95,6 +95,12 @@ def list_freshness(*, now: datetime) -> tuple[Freshness, ...]:
     )
 
 
+def sources_of_books_alone() -> frozenset[str]:
+    """Return the slugs of sources that are asked for nothing but order books."""
+    with_books = (vendor for vendor in registry.VENDORS.values() if vendor.books)
+    return frozenset(vendor.slug for vendor in with_books if not vendor.open_markets and not vendor.candles)
+
+
 def fetch_stats(*, since: datetime) -> tuple[FetchStats, ...]:
     """Return how fetches went since a moment, by source and operation."""
     rows = (

@@ -6,7 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 
+from apps.markets.models import Market
 from apps.monitoring import services
 from apps.sources import services as sources
 from apps.sources.models import Source
@@ -82,6 +84,26 @@ def test_a_source_that_is_silent_too_long_is_named_and_the_worlds_speed_shortens
     settings.SCHEDULE_SPEED = 60.0
     check = nobody.get("/health").json()["checks"]["sources"]
     assert (check["status"], check["stale"]) == ("unhealthy", ["yahoo"])
+
+
+def test_a_source_of_books_may_be_silent_while_no_market_takes_orders(running_desk, nobody, now):
+    Source.objects.filter(slug="polymarket_clob").update(last_success_at=now - timedelta(days=1))
+    assert nobody.get("/health").json()["checks"]["sources"]["stale"] == ["polymarket_clob"]
+    Market.objects.update(state="resolved")
+    assert nobody.get("/health").json()["checks"]["sources"]["stale"] == []
+    Source.objects.filter(slug="polymarket_gamma").update(last_success_at=now - timedelta(days=1))
+    assert nobody.get("/health").json()["checks"]["sources"]["stale"] == ["polymarket_gamma"]
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/health", "/health/detailed", "/metrics", "/api/metrics", "/risk/status"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "FOO"])
+def test_a_page_that_is_only_read_refuses_other_methods_as_a_problem(path, method, settings):
+    settings.OPS_TOKEN = "ops-token-of-the-tests"
+    program = Client(headers={"Authorization": "Bearer ops-token-of-the-tests"}, enforce_csrf_checks=True)
+    answer = program.generic(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == "method-not-allowed"
 
 
 def test_a_dead_database_gives_503_in_time_with_every_field(transactional_db, clean_redis, nobody):
