@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -56,9 +57,9 @@ class DeskCommand(BaseCommand):
         try:
             is_good, figures = self.run(**options)
         except Expected as error:
-            self.leave(EXIT_UNKNOWN, str(error))
+            self.leave(EXIT_UNKNOWN, in_words(error))
         except Broken as error:
-            self.leave(EXIT_BAD, str(error))
+            self.leave(EXIT_BAD, in_words(error))
         except (DeskError, OperationalError, OSError) as error:
             self.leave(EXIT_UNKNOWN, f"could not tell: {type(error).__name__}: {first_line(error)}")
         self.stdout.write(json.dumps(figures, default=str) if options.get("json") else as_lines(figures))
@@ -76,7 +77,26 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
+def in_words(error: DeskError) -> str:
+    """Return an error's text; where a room named only the id of what it could not find, say what happened to it."""
+    text = str(error)
+    return text if " " in text else f"{error.code}: {text}"
+
+
 def as_lines(figures: dict[str, Any]) -> str:
-    """Write figures one a line, names aligned."""
-    width = max((len(name) for name in figures), default=0)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in figures.items())
+    """Write figures one a line, names aligned; what is inside of a figure is named by its path."""
+    flat = dict(flattened(figures))
+    width = max((len(name) for name in flat), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in flat.items())
+
+
+def flattened(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (path, value) of everything in nested mappings and sequences; an empty one is a dash."""
+    if not isinstance(value, Mapping | list | tuple):
+        yield path, value
+    elif not value and path:
+        yield path, "-"
+    else:
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value, start=1)
+        for name, part in parts:
+            yield from flattened(part, f"{path}.{name}" if path else str(name))

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from apps.core.commands import DeskCommand
-from apps.core.errors import Broken, Invalid, Transient
+from apps.core.errors import Broken, Invalid, NotFound, Transient
 
 
 class Speaking(DeskCommand):
@@ -38,6 +38,12 @@ def test_figures_are_printed_as_aligned_lines():
     assert _call((True, {"count": 3, "name": "x"})) == (0, "count  3\nname   x\n", "")
 
 
+def test_what_is_inside_of_a_figure_is_named_by_its_path():
+    figures = {"alice": {"locks": (), "portfolios": ({"kind": "main"}, {"kind": "shadow"})}}
+    lines = ["alice.locks              -", "alice.portfolios.1.kind  main", "alice.portfolios.2.kind  shadow"]
+    assert _call((True, figures)) == (0, "\n".join(lines) + "\n", "")
+
+
 def test_json_is_one_line():
     code, out, _ = _call((True, {"count": 3}), "--json")
     assert (code, json.loads(out), out.count("\n")) == (0, {"count": 3}, 1)
@@ -51,6 +57,7 @@ def test_bad_figures_are_printed_and_exit_with_1():
     ("error", "code", "line"),
     [
         (Invalid("no such kind", field="kind"), 2, "no such kind\n"),
+        (NotFound("mkt_nope"), 2, "not-found: mkt_nope\n"),
         (Broken("books differ"), 1, "books differ\n"),
         (Transient("vendor is away"), 2, "could not tell: Transient: vendor is away\n"),
         (OSError(28, "No space left on device"), 2, "could not tell: OSError: [Errno 28] No space left on device\n"),

@@ -38,7 +38,14 @@ def test_halting_one_tenant_leaves_the_other_alone(desk, capsys):
     assert (code, shown["alice"]["locks"]) == (0, [])
 
 
-@pytest.mark.parametrize("words", [("halt",), ("rearm",), ("explode",), ("status", "--tenant", "nobody"), ()])
+def test_the_kill_switch_asks_for_no_words(desk, capsys):
+    code, shown = run(capsys, "halt", "--json")
+    assert (code, shown["alice"]["locks"][0]["reason"]) == (0, "by hand, no reason given")
+    code, shown = run(capsys, "rearm", "--json")
+    assert (code, shown["alice"]["locks"]) == (0, [])
+
+
+@pytest.mark.parametrize("words", [("explode",), ("halt", "--tenant", "nobody"), ("status", "--tenant", "nobody"), ()])
 def test_wrong_arguments_are_one_line_and_exit_2(desk, capsys, words):
     code, line = run(capsys, *words)
     assert code == 2

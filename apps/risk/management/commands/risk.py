@@ -10,12 +10,13 @@ from django.core.management.base import CommandParser
 
 from apps.core import clock
 from apps.core.commands import DeskCommand
-from apps.core.errors import Invalid
 from apps.risk import selectors, services
 from apps.tenants import selectors as tenants
 from apps.tenants.types import TenantView
 
 BY = "command:risk"
+# Who must stop the desk at once is not asked for words first.
+NO_REASON = "by hand, no reason given"
 
 
 class Command(DeskCommand):
@@ -27,13 +28,11 @@ class Command(DeskCommand):
         """Add what to do, for whom, and why."""
         parser.add_argument("verb", choices=("status", "halt", "rearm"))
         parser.add_argument("--tenant", default="", help="slug of one tenant; without it all active ones")
-        parser.add_argument("--reason", default="", help="why; needed to halt and to rearm")
+        parser.add_argument("--reason", default="", help="why; kept with the stop and in the audit log")
 
     def run(self, **options: Any) -> tuple[bool, dict[str, Any]]:
         """Do it for each tenant and show where it stands then."""
-        verb, reason, now = options["verb"], options["reason"].strip(), clock.now()
-        if verb != "status" and not reason:
-            raise Invalid(f"risk {verb} needs --reason", field="reason")
+        verb, reason, now = options["verb"], options["reason"].strip() or NO_REASON, clock.now()
         chosen = (tenants.tenant_by_slug(options["tenant"]),) if options["tenant"] else tenants.active_tenants()
         for tenant in chosen:
             _act(verb, tenant, reason, now=now)
