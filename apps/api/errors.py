@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 API_PREFIX = "/api/"
+PAGE = "text/html"
 RETRY_AFTER_DEFAULT_S = 5
 STATUS_OF_KIND: tuple[tuple[type[errors.DeskError], int], ...] = (
     (errors.NotFound, 404),
@@ -119,23 +120,28 @@ def _listed(messages: Any) -> list[Any]:
     return list(messages) if isinstance(messages, (list, tuple)) else [messages]
 
 
+def wants_problem(request: HttpRequest) -> bool:
+    """Return whether a program asks: anything under /api/, and whoever does not ask for pages by name, as browsers do."""
+    return request.path.startswith(API_PREFIX) or PAGE not in request.META.get("HTTP_ACCEPT", "")
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 outside of views (a forged host, too many fields)."""
-    if request.path.startswith(API_PREFIX):
+    if wants_problem(request):
         return problem_response(status=400, code="invalid", detail="The request is not valid.", instance=request.path)
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403 outside of DRF views."""
-    if request.path.startswith(API_PREFIX):
+    if wants_problem(request):
         return problem_response(status=403, code="forbidden", detail="You may not do this.", instance=request.path)
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404: a problem under /api/, a page elsewhere."""
-    if request.path.startswith(API_PREFIX):
+    """Answer 404: a problem for programs, a page for browsers."""
+    if wants_problem(request):
         return problem_response(status=404, code="not-found", detail="Not found.", instance=request.path)
     return defaults.page_not_found(request, exception)
 
@@ -146,7 +152,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         away = problem_response(status=503, code="transient", detail=errors.Transient.public_message, instance=request.path)
         away["Retry-After"] = str(RETRY_AFTER_DEFAULT_S)
         return away
-    if request.path.startswith(API_PREFIX):
+    if wants_problem(request):
         return problem_response(
             status=500, code="internal-error", detail="Something went wrong; it was noted.", instance=request.path
         )

@@ -30,6 +30,16 @@ def test_refusals_are_problems(db, ops, method, path, status):
     assert problem["correlation_id"] == answer.headers["X-Correlation-ID"] != ""
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/desk/markets/mkt_none/", "/demo/api/nothing"])
+def test_a_browser_is_shown_a_page_and_a_program_a_problem(db, staff, path):
+    page = staff.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    for accept in ("*/*", "application/json"):
+        answer = staff.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+        assert (set(answer.json()), answer.json()["instance"]) == (FIELDS, path)
+
+
 def test_without_a_token_the_scheme_is_named(db, nobody):
     answer = nobody.get("/api/v1/markets/")
     assert (answer.status_code, answer.json()["code"], answer.headers["WWW-Authenticate"]) == (401, "not-authenticated", "Bearer")
