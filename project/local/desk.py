@@ -11,7 +11,7 @@ from project.local.clock import monotonic_s
 from project.local.counts import Counts
 from project.local.deskfile import DeskDescription, write_desk_file
 from project.local.ending import Ending, read_report
-from project.local.environment import desk_environment, given, service_environment
+from project.local.environment import desk_environment, given, single_environment
 from project.local.folder import MARK, DataFolder
 from project.local.guard import Guard
 from project.local.options import Options
@@ -122,11 +122,11 @@ class Desk:
     def _world(self) -> list[Service]:
         if self._options.is_live:
             return []
-        environment = service_environment(self._environment, self._folder, "world")
+        environment = single_environment(self._environment, "world")
         return [world_service(self._options, self._folder, self._world_port, environment, self._root)]
 
     def _manage(self, *words: str) -> tuple[int, str]:
-        environment = service_environment(self._environment, self._folder, "command")
+        environment = single_environment(self._environment, "command")
         return self.supervisor.run_once(words[0], manage(*words), environment, cwd=self._root)
 
     def _must_succeed(self, *words: str) -> str:

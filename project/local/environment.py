@@ -15,6 +15,7 @@ from project.local.options import Options
 # The recorded world has no quota of its own; at speed the desk asks more often than the vendors would allow.
 WORLD_RATES_PER_MINUTE = {"polymarket_gamma": 300, "polymarket_clob": 600, "yahoo": 600}
 WORLD_PATHS = {"polymarket_gamma": "gamma", "polymarket_clob": "clob", "yahoo": "yahoo"}
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOCAL_HOSTS = "127.0.0.1,localhost"
 
 
@@ -50,7 +51,13 @@ def desk_environment(
 
 def service_environment(shared: Mapping[str, str], folder: DataFolder, name: str) -> dict[str, str]:
     """Return the variables of one process: what kind it is and where its metrics go."""
-    return {**shared, "PROCESS_TYPE": name, "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(folder, name))}
+    return {**single_environment(shared, name), METRICS_VARIABLE: str(metrics_folder(folder, name))}
+
+
+def single_environment(shared: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the variables of a process whose metrics nobody reads: a command, which is soon over, or the world."""
+    without_metrics = {variable: value for variable, value in shared.items() if variable != METRICS_VARIABLE}
+    return {**without_metrics, "PROCESS_TYPE": name}
 
 
 def metrics_folder(folder: DataFolder, name: str) -> Path:

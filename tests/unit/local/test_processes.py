@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from project.local.environment import desk_environment, service_environment, wipe_metrics
+from project.local.environment import desk_environment, service_environment, single_environment, wipe_metrics
 from project.local.folder import DataFolder
 from project.local.options import read_options
 from project.local.processes import WORKERS, web_command, world_command
@@ -79,6 +79,13 @@ def test_a_process_is_told_what_it_is_and_keeps_its_metrics_apart(folder):
     web, money = (service_environment(shared, folder, name) for name in ("web", "worker_money"))
     assert (web["PROCESS_TYPE"], money["PROCESS_TYPE"]) == ("web", "worker_money")
     assert web["PROMETHEUS_MULTIPROC_DIR"] != money["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def test_a_command_keeps_no_metrics(folder, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder.path / "nowhere"))
+    command = single_environment(environment(folder), "command")
+    assert command["PROCESS_TYPE"] == "command"
+    assert "PROMETHEUS_MULTIPROC_DIR" not in command
 
 
 def test_metrics_of_an_earlier_process_are_gone_at_the_next_start(folder):
