@@ -14,6 +14,9 @@ from apps.core.ids import fresh_entropy, make_id
 from apps.monitoring.http_metrics import count_request
 from apps.monitoring.problems import problem_response
 
+PIECE_BYTES = 65_536
+DRAINED_BYTES_MAX = 16 * 1_048_576
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # Both answers are the same for ever, so they are bytes and touch nothing: no session, no pool, no cache.
@@ -65,6 +68,16 @@ def too_large(request: HttpRequest) -> HttpResponse | None:
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not stated.isdecimal() or int(stated) <= limit:
         return None
+    drain(request, int(stated))
     return problem_response(
         status=413, code="body-too-large", detail=f"The body may have at most {limit} bytes.", instance=request.path
     )
+
+
+def drain(request: HttpRequest, stated_bytes: int) -> None:
+    """Read a refused body away, so that the next request on the same connection finds its start; a huge one costs it."""
+    if stated_bytes > DRAINED_BYTES_MAX:
+        return
+    left = stated_bytes
+    while left > 0 and (piece := request.META["wsgi.input"].read(min(left, PIECE_BYTES))):
+        left -= len(piece)

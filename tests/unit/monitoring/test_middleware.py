@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 
 import pytest
 import structlog
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from apps.monitoring import middleware
 from apps.monitoring.middleware import answer_without_services
 
 
@@ -59,6 +61,15 @@ def test_a_body_over_the_limit_is_refused_before_anything_reads_it(settings):
     problem = json.loads(answer.content)
     assert (answer.status_code, problem["status"], problem["code"]) == (413, 413, "body-too-large")
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("over", "left"), [(1, 0), (middleware.DRAINED_BYTES_MAX, 1_048_576 + middleware.DRAINED_BYTES_MAX)])
+def test_a_refused_body_is_read_away_unless_it_is_huge_so_that_the_connection_can_go_on(settings, over, left):
+    body = BytesIO(b"x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + over))
+    request = RequestFactory().post("/", content_type="application/json", CONTENT_LENGTH=str(len(body.getvalue())))
+    request.META["wsgi.input"] = body
+    assert answer_without_services(refuse)(request).status_code == 413
+    assert len(body.read()) == left
 
 
 def test_a_body_at_the_limit_goes_on(settings):
