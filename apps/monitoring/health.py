@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
@@ -58,6 +59,7 @@ def answer(*, is_detailed: bool) -> JsonResponse:
     body = {
         "timestamp": moment.isoformat(),
         "status": "healthy" if is_healthy else "degraded",
+        "version": settings.APP_VERSION,
         "checks": {name: as_json(name, check, is_detailed=is_detailed) for name, check in checks.items()},
     }
     return JsonResponse(body, status=200 if is_healthy else 503)

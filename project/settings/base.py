@@ -9,7 +9,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = env.choice(
     "ENVIRONMENT", "local", "local, test or production; production insists on real secrets", of=("local", "test", "production")
 )
-APP_VERSION = env.text("APP_VERSION", "0.1.0", "the version shown in /health and logs")
+APP_VERSION = env.text("APP_VERSION", "0.1.0", "the version shown in /health and in the API's schema")
 IS_PRODUCTION = ENVIRONMENT == "production"
 
 SECRET_KEY = env.text("SECRET_KEY", "", "signs sessions and audit seals; required in production, 50 characters or more")

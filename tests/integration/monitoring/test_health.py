@@ -61,7 +61,7 @@ def test_a_running_desk_is_healthy_and_every_check_has_its_figures(running_desk,
     failing = {name: check for name, check in body["checks"].items() if check["status"] != "healthy"}
     assert failing == {}
     assert (answer.status_code, body["status"]) == (200, "healthy")
-    assert set(body) == {"timestamp", "status", "checks"}
+    assert set(body) == {"timestamp", "status", "version", "checks"}
     assert {name: set(check) for name, check in body["checks"].items()} == CHECKS
     assert body["checks"]["paper_trading"]["paper_trading_enabled"] is True
     assert body["checks"]["model_loaded"]["exists"] is True

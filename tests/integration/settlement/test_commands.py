@@ -37,9 +37,19 @@ def test_settle_shows_then_settles_then_reverses(desk, capsys):
     settlement = Settlement.objects.get()
     code, shown = run(capsys, "reverse_settlement", settlement.id, "--reason", "drill", "--json")
     assert (code, shown["id"], shown["reversed_at"] is not None) == (0, settlement.id, True)
+    assert run(capsys, "settle", "--dry-run", "--json") == (0, {"would_settle": 0, "lines": []})  # it waits for a person
+    code, shown = run(capsys, "settle", "--market", desk.market.id, "--dry-run", "--json")
+    assert (code, shown["would_settle"], len(shown["lines"])) == (0, 1, 1)
     code, shown = run(capsys, "settle", "--market", desk.market.id, "--json")
     assert (code, shown["settled"]) == (0, 1)
     assert Settlement.objects.filter(reversed_at__isnull=True).count() == 1
+    planned = run(capsys, "settle", "--market", desk.market.id, "--dry-run", "--json")
+    assert planned == (0, {"would_settle": 0, "lines": []})
+
+
+def test_a_market_without_a_result_would_not_be_settled(desk, capsys):
+    planned = run(capsys, "settle", "--market", desk.market.id, "--dry-run", "--json")
+    assert planned == (0, {"would_settle": 0, "lines": []})
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,7 @@ class Command(DeskCommand):
 
 def _planned(market_id: str) -> dict[str, Any]:
     """Return what settling would pay, per market and position."""
-    due = {
-        tenant.id: (market_id,) if market_id else selectors.markets_to_settle(tenant_id=tenant.id)
-        for tenant in tenants.active_tenants()
-    }
+    due = {tenant.id: _due(market_id, tenant.id) for tenant in tenants.active_tenants()}
     lines = [
         asdict(line)
         for tenant_id, market_ids in due.items()
@@ -52,3 +49,12 @@ def _planned(market_id: str) -> dict[str, Any]:
         for line in selectors.plan(market_id=each, tenant_id=tenant_id)
     ]
     return {"would_settle": sum(len(market_ids) for market_ids in due.values()), "lines": lines}
+
+
+def _due(market_id: str, tenant_id: str) -> tuple[str, ...]:
+    """Return what settling would touch: all that is due, or the one market when its newest result is not in force."""
+    if not market_id:
+        return selectors.markets_to_settle(tenant_id=tenant_id)
+    result, settled = markets.latest_result(market_id), selectors.in_force(market_id=market_id, tenant_id=tenant_id)
+    is_due = result is not None and (settled is None or settled.result_id != result.id)
+    return (market_id,) if is_due else ()
