@@ -1,8 +1,8 @@
 """A supervisor over two harmless processes, run as a program by test_supervisor.py: python small_desk.py FOLDER [stubborn].
 
 `web` is a master with a child of its own (as gunicorn and Celery have); `beat` ignores SIGTERM when a second argument
-says "stubborn". What the supervisor
-says goes to stdout, its process ids to desk.json.
+says "stubborn" (and is waited for in vain: half a minute twice when it says "patient" too). What the supervisor says goes to
+stdout, its process ids to desk.json.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ child.wait()
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
-def main(path: Path, *, is_stubborn: bool) -> int:
+def main(path: Path, *, is_stubborn: bool, patience_s: float) -> int:
     """Run until a signal comes."""
     check_folder(path)
     folder = DataFolder(path)
@@ -53,7 +53,7 @@ def main(path: Path, *, is_stubborn: bool) -> int:
         name="beat",
         command=(sys.executable, "-c", sleeper),
         environment=variables,
-        stop_signals=((signal.SIGTERM, 0.5), (signal.SIGTERM, 0.5)),
+        stop_signals=((signal.SIGTERM, patience_s), (signal.SIGTERM, patience_s)),
     )
 
     def describe() -> None:
@@ -76,7 +76,8 @@ def main(path: Path, *, is_stubborn: bool) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1]), is_stubborn="stubborn" in sys.argv[2:]))
+        patience_s = 30.0 if "patient" in sys.argv[2:] else 0.5
+        sys.exit(main(Path(sys.argv[1]), is_stubborn="stubborn" in sys.argv[2:], patience_s=patience_s))
     except CannotStart as refusal:
         print(refusal, file=sys.stderr)
         sys.exit(2)

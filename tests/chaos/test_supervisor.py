@@ -131,14 +131,14 @@ def test_sigterm_ends_everything_also_who_ignores_it(start):
 
 
 def test_a_second_signal_does_not_wait_for_the_stubborn(start):
-    desk = start("desk", "stubborn")
+    desk = start("desk", "stubborn", "patient")
     desk.hears("up")
     started = time.monotonic()
     desk.process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     desk.process.send_signal(signal.SIGINT)
     desk.hears("down")
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 25  # one signal alone is waited out for a minute
 
 
 def test_a_killed_supervisor_leaves_no_process_behind(start):
