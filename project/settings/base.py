@@ -1,5 +1,6 @@
 """Who we are: environment, secrets, rooms, middleware, templates."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from project.env import WrongSetting, env
@@ -21,7 +22,11 @@ AUDIT_SIGNING_KEY = env.text("AUDIT_SIGNING_KEY", "", "key of the audit seals; e
 OPS_TOKEN = env.text("OPS_TOKEN", "", "bearer token for /metrics, /health/detailed and the API; empty: staff sessions only")
 DEBUG = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost", "host names that the web process answers to")
-TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", "", "addresses of proxies whose X-Forwarded-For is believed")
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES", "", "addresses or networks of proxies whose X-Forwarded-* headers are believed")
+try:
+    [ip_network(address, strict=False) for address in TRUSTED_PROXIES]
+except ValueError as _fault:
+    raise WrongSetting(f"TRUSTED_PROXIES: {_fault}") from None
 PROCESS_TYPE = env.text("PROCESS_TYPE", "web", "web, worker_fetch, worker_forecast, worker_money, worker_backup, beat or command")
 
 ROOMS = [
@@ -67,6 +72,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "apps.core.proxies.believe_trusted_proxies",  # before anything that asks who the client is, or over what it came
     "django.middleware.security.SecurityMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "apps.monitoring.middleware.answer_without_services",

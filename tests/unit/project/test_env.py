@@ -64,6 +64,7 @@ def test_a_secret_may_come_from_a_file(tmp_path):
         ("PAPER_TRADING", "perhaps"),
         ("DATABASE_URL", "mysql://x/y"),
         ("ENVIRONMENT", "moon"),
+        ("TRUSTED_PROXIES", "10.0.0.1,home"),
     ],
 )
 def test_the_start_stops_with_one_line_and_code_2(name, value):
