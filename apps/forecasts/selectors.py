@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Avg, Count, F, FloatField, QuerySet
-from django.db.models.functions import Cast, Floor, Least, TruncDate
+from django.db.models import Avg, Count, F, FloatField, Q, QuerySet
+from django.db.models.functions import Cast, Coalesce, Floor, Least, TruncDate
 
 from apps.forecasts.commitment import COMMITTED, digest_of
 from apps.forecasts.due import Inputs
@@ -178,27 +178,43 @@ def evidence_groups() -> tuple[tuple[str, str], ...]:
 
 
 def score_groups(by: Sequence[str] = ("source", "category")) -> dict[str, GroupScore]:
-    """Return mean scores by group, keyed by the names joined with a slash. Raises UnknownGrouping."""
+    """Return mean scores by group, keyed by the names joined with a slash. Raises UnknownGrouping.
+
+    Like is compared with like: where a group has prices, forecasts made without one are left out of the means (and counted in
+    `n_without_price`), and the model is set beside the price of the same cases.
+    """
     unknown = [name for name in by if name not in GROUPINGS]
     if unknown or not by:
         raise UnknownGrouping(f"cannot group by {', '.join(unknown) or 'nothing'}", field="by")
     names = [GROUPINGS[name] for name in by]
-    means = ("brier", "brier_price", "log_loss", "log_loss_price", "log_loss_model", "log_loss_base", "error")
+    priced = Q(brier_price__isnull=False)
+    means = ("brier", "brier_price", "log_loss", "log_loss_price", "log_loss_model", "log_loss_base")
     rows = Score.objects.values(*names).annotate(
-        n=Count("forecast_id"), markets=Count("market_id", distinct=True), **{f"mean_{name}": Avg(name) for name in means}
+        n_all=Count("forecast_id"),
+        n_judged=Count("brier"),
+        n_priced=Count("forecast_id", filter=priced),
+        n_model=Count("log_loss_model", filter=priced),
+        markets=Count("market_id", distinct=True),
+        mean_error=Avg("error"),
+        mean_log_loss_price_beside_model=Avg("log_loss_price", filter=Q(log_loss_model__isnull=False)),
+        **{f"mean_{name}": Coalesce(Avg(name, filter=priced), Avg(name)) for name in means},
     )
     return {"/".join(row[name] for name in names): _as_group(row) for row in rows.order_by(*names)}
 
 
 def _as_group(row: dict[str, Any]) -> GroupScore:
+    compared = row["n_priced"] or row["n_judged"] or row["n_all"]
     return GroupScore(
-        n=row["n"],
+        n=compared,
+        n_without_price=row["n_judged"] - row["n_priced"],
+        n_model=row["n_model"],
         markets=row["markets"],
         brier=row["mean_brier"],
         brier_price=row["mean_brier_price"],
         log_loss=row["mean_log_loss"],
         log_loss_price=row["mean_log_loss_price"],
         log_loss_model=row["mean_log_loss_model"],
+        log_loss_price_beside_model=row["mean_log_loss_price_beside_model"],
         log_loss_base=row["mean_log_loss_base"],
         error=row["mean_error"],
     )

@@ -76,15 +76,22 @@ class Evidence:
 
 
 class GroupScore(TypedDict):
-    """Mean scores of a group; None where no forecast of it had that source. `n` forecasts of `markets` markets."""
+    """Mean scores of a group; None where no forecast of it had that source.
+
+    `n` forecasts are compared, of `markets` markets; `n_without_price` more had no price to be compared with. The model
+    spoke in `n_model` of the compared cases; `log_loss_price_beside_model` is the price's loss in the very same ones.
+    """
 
     n: int
+    n_without_price: int
+    n_model: int
     markets: int
     brier: float | None
     brier_price: float | None
     log_loss: float | None
     log_loss_price: float | None
     log_loss_model: float | None
+    log_loss_price_beside_model: float | None
     log_loss_base: float | None
     error: float | None
 

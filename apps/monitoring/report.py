@@ -118,7 +118,8 @@ def quoted_market_ids() -> list[str]:
 
 def scores() -> Figures:
     """Return mean scores by source and category, as the report shows them."""
-    shown = ("n", "brier", "brier_price", "log_loss", "log_loss_price", "log_loss_model")
+    own = ("n", "n_without_price", "brier", "brier_price", "log_loss", "log_loss_price")
+    shown = (*own, "n_model", "log_loss_model", "log_loss_price_beside_model")
     return {group: {name: score.get(name) for name in shown} for group, score in forecasts.score_groups().items()}
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from apps.audit.models import Event as AuditEvent
 from apps.forecasts import selectors, services
 from apps.forecasts.errors import UnknownGrouping
-from apps.forecasts.models import Judgement, Score
+from apps.forecasts.models import Forecast, Judgement, Score
 from apps.forecasts.scoring import log_loss
 from tests.integration.forecasts.little_world import (
     NOW,
@@ -159,6 +159,34 @@ def test_scores_by_group_are_means_beside_the_price():
     assert set(selectors.score_groups(by=("model",))) == {"book-microprice-1"}
     with pytest.raises(UnknownGrouping):
         selectors.score_groups(by=("password",))
+
+
+@pytest.mark.django_db
+def test_means_compare_like_with_like():
+    """A forecast without a price, and one without an opinion of the model, must not tilt the comparison."""
+    market = forecast_market()
+    resolve(market, 1, 0)
+    score()
+    whole = Score.objects.get()
+    assert whole.brier is not None
+    assert whole.log_loss_price is not None
+    for number, changes in enumerate(
+        (
+            {"brier": 0.9, "log_loss": 2.0, "brier_price": None, "log_loss_price": None, "log_loss_model": None},
+            {"brier": 0.1, "log_loss": 0.1, "brier_price": 0.1, "log_loss_price": 0.1, "log_loss_model": None},
+        )
+    ):
+        copy = Forecast.objects.get(id=whole.forecast_id)
+        copy.id, copy.as_of = f"fct_copy{number}", copy.as_of - timedelta(seconds=1 + number)
+        copy.save(force_insert=True)
+        fields = {field.attname: getattr(whole, field.attname) for field in Score._meta.fields}
+        Score.objects.create(**(fields | {"forecast_id": copy.id} | changes))
+    group = selectors.score_groups()["polymarket_gamma/crypto"]
+    assert (group["n"], group["n_without_price"], group["n_model"]) == (2, 1, 1)
+    assert group["brier"] == pytest.approx((whole.brier + 0.1) / 2)
+    assert group["log_loss_price"] == pytest.approx((whole.log_loss_price + 0.1) / 2)
+    assert group["log_loss_model"] == whole.log_loss_model
+    assert group["log_loss_price_beside_model"] == whole.log_loss_price
 
 
 @pytest.mark.django_db
