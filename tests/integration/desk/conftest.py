@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
 
-from apps.accounts.models import User
 from tests.integration.desk.day import Day, open_day
 
 
@@ -15,10 +13,3 @@ from tests.integration.desk.day import Day, open_day
 def day(_django_db_helper, settings, clean_redis) -> Day:
     settings.SCHEDULE_SPEED = 1.0
     return open_day(now=datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=1))
-
-
-@pytest.fixture
-def staff(_django_db_helper) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(User.objects.create_user("olga", is_staff=True))
-    return client

@@ -1,4 +1,4 @@
-"""People at the door: staff, a stranger, and a program with the ops token."""
+"""People at the door: staff, a stranger, nobody, and a program with the ops token."""
 
 from __future__ import annotations
 
