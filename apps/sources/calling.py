@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from apps.core.errors import DeskError
 from apps.resilience import (
@@ -22,7 +23,7 @@ from apps.resilience import (
     Response,
 )
 from apps.sources.errors import BadAnswer, NotAtVendor, VendorAway, VendorRefused
-from apps.sources.ports import Params, Reply
+from apps.sources.ports import KeyRule, Params, Reply
 from apps.sources.registry import Connection
 from apps.sources.strict import excerpt_of
 
@@ -81,20 +82,22 @@ class VendorCaller:
         self._journal = journal
         self._correlation_id = correlation_id
 
-    async def get(self, path: str, params: Params = ()) -> Reply:
-        """Ask for `path`."""
-        return await self._send("GET", path, params, None)
+    async def get(self, path: str, params: Params = (), headers: Params = ()) -> Reply:
+        """Ask for `path`; the vendor's key is added on the way."""
+        return await self._send("GET", path, params, headers)
 
     async def post(self, path: str, body: object) -> Reply:
         """Ask with a JSON body."""
-        return await self._send("POST", path, (), json.dumps(body, separators=(",", ":")).encode())
+        return await self._send("POST", path, (), (), json.dumps(body, separators=(",", ":")).encode())
 
-    async def _send(self, method: str, path: str, params: Params, body: bytes | None) -> Reply:
+    async def _send(self, method: str, path: str, params: Params, headers: Params, body: bytes | None = None) -> Reply:
+        path, params, headers = with_key(self._connection.key, self._connection.api_key, path, params, headers)
         request = Request(
             operation=self._journal.operation,
             method=method,
             url=self._connection.base_url + path,
             params=params,
+            headers=dict(headers),
             json=body,
             correlation_id=self._correlation_id,
         )
@@ -103,7 +106,17 @@ class VendorCaller:
         except KitError as error:
             self._journal.failed(error)
             raise in_our_words(error, self._slug) from error
-        return Reply(body=response.body, received_at=self._journal.took(response))
+        return Reply(body=response.body, received_at=self._journal.took(response), headers=response.headers)
+
+
+def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers: Params) -> tuple[str, Params, Params]:
+    """Return path, parameters and headers with the key where the vendor wants it; unchanged without a rule or a key."""
+    if rule is None or not key:
+        return path, params, headers
+    if rule.place == "path":
+        return path.replace("{key}", quote(key, safe="")), params, headers
+    given = ((rule.name, rule.prefix + key),)
+    return (path, params + given, headers) if rule.place == "param" else (path, params, headers + given)
 
 
 def in_our_words(error: KitError, slug: str) -> DeskError:

@@ -6,12 +6,25 @@ rows that were not believed, so that one bad row never stops the others.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
-from apps.sources.types import BookRecord, CandleRecord, InstrumentRecord, MarketRecord, PricePoint, Rejected
+from apps.sources.types import (
+    AnalysisQuestion,
+    AnalysisRecord,
+    ArticleRecord,
+    BookRecord,
+    CandleRecord,
+    InstrumentRecord,
+    MarketRecord,
+    MatchRecord,
+    OddsRecord,
+    PricePoint,
+    Rejected,
+    TickerRecord,
+)
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
@@ -19,22 +32,36 @@ Params = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The bytes of one good answer and when they came."""
+    """The bytes of one good answer, its headers (names in lower case), and when it came."""
 
     body: bytes
     received_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Caller(Protocol):
     """Calls one vendor: paths are relative to its base address. Raises the room's errors."""
 
-    async def get(self, path: str, params: Params = ()) -> Reply:
-        """Ask for `path`."""
+    async def get(self, path: str, params: Params = (), headers: Params = ()) -> Reply:
+        """Ask for `path`; the vendor's key is added on the way."""
         ...
 
     async def post(self, path: str, body: object) -> Reply:
         """Ask with a JSON body; only for questions, which may be asked twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRule:
+    """Where a vendor's key goes: in a header or a parameter of that name, or in place of `{key}` in the path.
+
+    A vendor whose key is not `required` is called without one when none is configured.
+    """
+
+    place: Literal["header", "param", "path"]
+    name: str = ""
+    prefix: str = ""
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +105,33 @@ MarketStates = Callable[[Caller, Sequence[str]], Awaitable[Gathered[MarketRecord
 Books = Callable[[Caller, Sequence[str]], Awaitable[Gathered[BookRecord]]]
 PriceHistory = Callable[[Caller, str], Awaitable[Gathered[PricePoint]]]
 Candles = Callable[[Caller, str, datetime | None], Awaitable[Chart]]
+Tickers = Callable[[Caller, Sequence[str]], Awaitable[Gathered[TickerRecord]]]
+Odds = Callable[[Caller, Sequence[str]], Awaitable[Gathered[OddsRecord]]]
+MatchResults = Callable[[Caller, Sequence[str]], Awaitable[Gathered[MatchRecord]]]
+Articles = Callable[[Caller, Sequence[str]], Awaitable[Gathered[ArticleRecord]]]
+Analysis = Callable[[Caller, AnalysisQuestion], Awaitable[Gathered[AnalysisRecord]]]
 Check = Callable[[Caller], Awaitable[CheckResult]]
+FEEDS = (
+    "open_markets",
+    "market_states",
+    "books",
+    "price_history",
+    "candles",
+    "tickers",
+    "odds",
+    "match_results",
+    "articles",
+    "analysis",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """One vendor: where it lives, its published quota, and the feeds that it offers (None: not offered)."""
+    """One vendor: where it lives, its published quota, and the feeds that it offers (None: not offered).
+
+    Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for.
+    `quotes_for` names the sources whose outcomes its books are about.
+    """
 
     slug: str
     name: str
@@ -95,10 +143,16 @@ class Vendor:
     books: Books | None = None
     price_history: PriceHistory | None = None
     candles: Candles | None = None
-    default_symbols: tuple[str, ...] = field(default=())
+    tickers: Tickers | None = None
+    odds: Odds | None = None
+    match_results: MatchResults | None = None
+    articles: Articles | None = None
+    analysis: Analysis | None = None
+    key: KeyRule | None = None
+    default_keys: tuple[str, ...] = field(default=())
+    quotes_for: tuple[str, ...] = field(default=())
 
     @property
     def offers(self) -> tuple[str, ...]:
         """The names of the feeds that this vendor offers."""
-        names = ("open_markets", "market_states", "books", "price_history", "candles")
-        return tuple(name for name in names if getattr(self, name) is not None)
+        return tuple(name for name in FEEDS if getattr(self, name) is not None)

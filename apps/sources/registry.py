@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from django.conf import settings
 
 from apps.resilience import BreakerRule, HostPort, Pace, Policy, host_of
 from apps.sources.errors import UnknownSource
-from apps.sources.ports import Vendor
+from apps.sources.ports import KeyRule, Vendor
 from apps.sources.vendors import polymarket_clob, polymarket_gamma, yahoo
 
 _ALL = (polymarket_gamma.VENDOR, polymarket_clob.VENDOR, yahoo.VENDOR)
@@ -25,6 +25,8 @@ class Connection:
     base_url: str
     pace: Pace
     policy: Policy
+    key: KeyRule | None = None
+    api_key: str = field(default="", repr=False)
 
 
 def slugs() -> tuple[str, ...]:
@@ -47,7 +49,23 @@ def connection_of(vendor: Vendor) -> Connection:
     # In a world that is played faster a minute is hours: the breaker's rest is shortened with everything else.
     breaker = BreakerRule(open_s=max(OPEN_S_MIN, OPEN_S / settings.SCHEDULE_SPEED))
     policy = Policy(key=vendor.slug, pace=pace, breaker=breaker)
-    return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy)
+    return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy, key=vendor.key, api_key=key_of(vendor))
+
+
+def key_of(vendor: Vendor) -> str:
+    """Return the vendor's configured key, or nothing."""
+    return str(settings.VENDORS.get(vendor.slug, {}).get("api_key") or "")
+
+
+def why_off(vendor: Vendor) -> str:
+    """Return in a sentence why settings leave this vendor off, or nothing when it may be called."""
+    if settings.SOURCES_ON and vendor.slug not in settings.SOURCES_ON:
+        return "not among the sources of SOURCES_ON"
+    if vendor.key is not None and vendor.key.required and not key_of(vendor):
+        return f"needs a key: set {vendor.slug.upper()}_API_KEY"
+    if not base_url_of(vendor):
+        return f"needs an address: set {vendor.slug.upper()}_BASE_URL"
+    return ""
 
 
 def base_url_of(vendor: Vendor) -> str:

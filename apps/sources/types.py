@@ -17,6 +17,9 @@ NAME_LENGTH, KIND_LENGTH, CURRENCY_LENGTH = 200, 20, 8
 
 ResolutionStatus = Literal["proposed", "disputed", "final", "void"]
 SourceState = Literal["on", "off", "paused"]
+MatchStatus = Literal["scheduled", "live", "finished", "postponed", "abandoned", "cancelled", "awarded"]
+OddsKind = Literal["moneyline", "1x2", "over_under", "asian_handicap"]
+ArticleKind = Literal["news", "post"]
 
 T = TypeVar("T")
 
@@ -123,6 +126,105 @@ class InstrumentRecord:
     kind: str
     currency: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerRecord:
+    """The price of an instrument now; `change` is the fraction since a day ago (0.01: one percent up).
+
+    `volume` and `market_cap` are in `currency`; `vendor_at` is None where the vendor does not say when.
+    """
+
+    symbol: str
+    name: str
+    price: Decimal
+    currency: str
+    change: Decimal | None
+    volume: Decimal | None
+    market_cap: Decimal | None
+    vendor_at: datetime | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRecord:
+    """One match or race of a sport; scores are those that bets are settled by (regular time), None until known."""
+
+    key: str
+    sport: str
+    league: str
+    home: str
+    away: str
+    starts_at: datetime
+    status: MatchStatus
+    home_score: int | None = None
+    away_score: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddsLine:
+    """What one bookmaker offers on one outcome in decimal odds (above 1); `line` is the goals or handicap of the market.
+
+    `outcome` is home, draw, away, over or under; a suspended line is known and cannot be taken.
+    """
+
+    kind: OddsKind
+    outcome: str
+    bookmaker: str
+    odds: Decimal
+    line: Decimal | None = None
+    suspended: bool = False
+    closing: bool = False
+    vendor_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddsRecord:
+    """A match with all that is offered on it."""
+
+    match: MatchRecord
+    lines: tuple[OddsLine, ...]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleRecord:
+    """One piece of news or one post. `key` is the vendor's own; `publisher` who wrote it; `symbols` what the vendor ties it to.
+
+    `score` is what the vendor counts of readers' interest (votes, likes), when it does.
+    """
+
+    key: str
+    kind: ArticleKind
+    url: str
+    title: str
+    summary: str
+    publisher: str
+    language: str
+    published_at: datetime
+    symbols: tuple[str, ...] = ()
+    score: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisQuestion:
+    """What an analyst is asked: the question, its outcomes, and what is known, as plain text."""
+
+    question: str
+    outcome: str
+    background: str
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisRecord:
+    """An analyst's text with a probability in [0, 1]; tokens as the vendor counts them."""
+
+    text: str
+    probability: Decimal
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

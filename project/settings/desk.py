@@ -5,7 +5,26 @@ from decimal import Decimal
 from project.env import env
 from project.settings.base import BASE_DIR
 
-VENDOR_SLUGS = ("polymarket_gamma", "polymarket_clob", "yahoo")
+VENDOR_SLUGS = (
+    "polymarket_gamma",
+    "polymarket_clob",
+    "kalshi",
+    "manifold",
+    "goalserve",
+    "football_data",
+    "betfair_stream",
+    "binance",
+    "coingecko",
+    "coincap",
+    "yahoo",
+    "alphavantage",
+    "finnhub",
+    "newsapi",
+    "google_news",
+    "reddit",
+    "twitter",
+    "openai",
+)
 
 
 def _vendor(slug: str) -> dict[str, str | int]:
@@ -18,6 +37,13 @@ def _vendor(slug: str) -> dict[str, str | int]:
 
 
 VENDORS = {slug: _vendor(slug) for slug in VENDOR_SLUGS}
+SOURCES_ON = tuple(env.words("SOURCES_ON", "", "slugs of the sources that may be fetched; empty: all that have what they need"))
+OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini", "model of the analyst")
+ANALYST_COST_CAP = Decimal(
+    str(env.number("ANALYST_COST_CAP", 1.0, "US dollars that the analyst may cost a day (UTC); beyond it nobody is asked"))
+)
+ANALYST_PRICE_IN = Decimal(str(env.number("ANALYST_PRICE_IN", 0.15, "US dollars for a million tokens that the analyst reads")))
+ANALYST_PRICE_OUT = Decimal(str(env.number("ANALYST_PRICE_OUT", 0.6, "US dollars for a million tokens that the analyst writes")))
 
 PAPER_TRADING = env.truth("PAPER_TRADING", default=True, meaning="trade on paper; the only venue so far")
 PAPER_CAPITAL = Decimal(

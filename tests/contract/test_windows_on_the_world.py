@@ -127,7 +127,7 @@ def test_books_have_every_level_of_the_recording_best_first(on_stage):
 def test_candles_are_final_in_order_and_without_a_fault(on_stage):
     async def scene(visit: Any) -> None:
         visit.go_to(visit.world.recording.begins_ms + 3_600_000)
-        for symbol in vendor_of("yahoo").default_symbols:
+        for symbol in vendor_of("yahoo").default_keys:
             chart = await yahoo.candles(visit.callers["yahoo"], symbol, None)
             moments = [bar.closes_at for bar in chart.bars.records]
             assert len(moments) >= 750

@@ -37,7 +37,7 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
         outcome_keys = keys or _open_outcomes(now=now, by=by)
         yield fetch_books(source=vendor.slug, outcome_keys=outcome_keys, now=now, by=by)
     if vendor.candles is not None:
-        for symbol in keys or vendor.default_symbols:
+        for symbol in keys or vendor.default_keys:
             yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
 
 

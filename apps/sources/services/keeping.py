@@ -12,7 +12,7 @@ from apps.sources import http, registry, visits
 from apps.sources.calling import Journal
 from apps.sources.errors import UnknownSource
 from apps.sources.models import Source
-from apps.sources.ports import CheckResult, Gathered
+from apps.sources.ports import CheckResult, Gathered, Vendor
 from apps.sources.visits import Visit
 
 REASON_LENGTH = 300
@@ -20,11 +20,17 @@ REASON_LENGTH = 300
 
 @transaction
 def ensure_sources(*, by: str, now: datetime) -> int:
-    """Make a row for every registered vendor that has none, and return how many were made."""
-    known = set(Source.objects.values_list("slug", flat=True))
+    """Make a row for every registered vendor that has none, and return how many were made.
+
+    A vendor without what it needs (key, address) is off and says why; it comes on by itself once it has it.
+    """
+    known = dict(Source.objects.values_list("slug", "state"))
     missing = [vendor for slug, vendor in registry.VENDORS.items() if slug not in known]
-    rows = [Source(slug=vendor.slug, name=vendor.name, created_at=now) for vendor in missing]
+    rows = [_new_row(vendor, now) for vendor in missing]
     Source.objects.bulk_create(rows, ignore_conflicts=True)
+    for vendor in registry.VENDORS.values():
+        if known.get(vendor.slug) in ("on", "off"):
+            _switch(vendor, was=known[vendor.slug], by=by, now=now)
     if missing:
         slugs = [vendor.slug for vendor in missing]
         record(action="sources.added", subject="sources", by=by, now=now, detail={"slugs": slugs})
@@ -83,6 +89,20 @@ def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
 @transaction
 def _record_reset(*, source: str, by: str, now: datetime) -> None:
     record(action="source.breaker_reset", subject=source, by=by, now=now, detail={})
+
+
+def _new_row(vendor: Vendor, now: datetime) -> Source:
+    reason = registry.why_off(vendor)
+    state = "off" if reason else "on"
+    return Source(slug=vendor.slug, name=vendor.name, state=state, state_reason=reason, created_at=now)
+
+
+def _switch(vendor: Vendor, *, was: str, by: str, now: datetime) -> None:
+    """Bring a source's row in step with settings; a paused one stays paused."""
+    reason = registry.why_off(vendor)
+    state = "off" if reason else "on"
+    if Source.objects.filter(slug=vendor.slug, state=was).exclude(state_reason=reason).update(state=state, state_reason=reason):
+        record(action="source.switched", subject=vendor.slug, by=by, now=now, detail={"state": state, "reason": reason})
 
 
 def _change(slug: str, state: str, reason: str) -> None:

@@ -12,4 +12,5 @@ VENDOR = Vendor(
     check=check,
     books=books,
     price_history=price_history,
+    quotes_for=("polymarket_gamma",),
 )

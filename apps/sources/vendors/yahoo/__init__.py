@@ -11,5 +11,5 @@ VENDOR = Vendor(
     rate_per_minute=60,
     check=check,
     candles=candles,
-    default_symbols=("^GSPC", "^IXIC", "CL=F", "^VIX"),
+    default_keys=("^GSPC", "^IXIC", "CL=F", "^VIX"),
 )

@@ -1,0 +1,43 @@
+"""`python -m benchmarks [NAME …]`: run the comparisons and print one JSON object a line, then a summary.
+
+Exit 0 when every ratio holds its target, 1 otherwise, 2 for an unknown name. Every module of this folder that has a
+function `contests()` takes part; it yields `pairs.Contest` objects and may set up what they need around the yields.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import platform
+import sys
+from pathlib import Path
+
+FURNITURE = frozenset({"pairs", "__main__"})
+
+
+def names() -> list[str]:
+    """Return the names of the comparisons."""
+    return sorted(entry.name for entry in pkgutil.iter_modules([str(Path(__file__).parent)]) if entry.name not in FURNITURE)
+
+
+def main(chosen: list[str]) -> int:
+    """Run the chosen comparisons, or all."""
+    unknown = sorted(set(chosen) - set(names()))
+    if unknown:
+        sys.stderr.write(f"benchmarks: no such comparison: {', '.join(unknown)}; there are {', '.join(names())}\n")
+        return 2
+    rows = []
+    for name in chosen or names():
+        for contest in importlib.import_module(f"benchmarks.{name}").contests():
+            rows.append(contest.measure().row())
+            sys.stdout.write(json.dumps(rows[-1]) + "\n")
+            sys.stdout.flush()
+    holds = all(row["holds"] for row in rows)
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "comparisons": len(rows), "all_hold": holds}
+    sys.stdout.write(json.dumps(machine) + "\n")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
