@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.contrib import admin, messages
 
 from apps.core.clock import now
+from apps.core.errors import Conflict
 from apps.core.read_only import ReadOnlyAdmin
 from apps.sources import services
-from apps.sources.models import FetchLog, Quarantine, Source
+from apps.sources.models import FetchCall, FetchLog, Quarantine, Source
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,8 +36,12 @@ class SourceAdmin(ReadOnlyAdmin):
     def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         """Let the chosen sources be fetched again."""
         for source in queryset:
-            services.resume(source=source.slug, by=_actor(request), now=now())
-        messages.success(request, f"{len(queryset)} resumed.")
+            try:
+                services.resume(source=source.slug, by=_actor(request), now=now())
+            except Conflict as refusal:
+                messages.error(request, str(refusal))
+            else:
+                messages.success(request, f"{source.name} is resumed.")
 
     @admin.action(description="Check: ask the live vendor one small question", permissions=["act"])
     def check_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
@@ -77,6 +82,29 @@ class FetchLogAdmin(ReadOnlyAdmin):
     )
     list_filter = ("source", "operation", "outcome")
     list_select_related = ("source",)
+    show_full_result_count = False
+
+
+@admin.register(FetchCall)
+class FetchCallAdmin(ReadOnlyAdmin):
+    """Every call of every fetch."""
+
+    list_display = (
+        "id",
+        "fetch",
+        "path",
+        "outcome",
+        "http_status",
+        "duration_ms",
+        "attempts",
+        "bytes",
+        "rate_wait_ms",
+        "breaker_state",
+        "payload_digest",
+    )
+    list_filter = ("fetch__source", "outcome", "breaker_state")
+    list_select_related = ("fetch__source",)
+    ordering = ("-id",)
     show_full_result_count = False
 
 

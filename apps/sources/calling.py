@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from apps.core import clock
 from apps.core.errors import DeskError
 from apps.resilience import (
     AddressRefused,
@@ -31,6 +32,19 @@ NOT_FOUND_STATUSES = (404, 410)
 FORBIDDING_STATUSES = (401, 403, 451)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallNote:
+    """One call as it went, repeats included. `path` is as the feed named it: without parameters and without the key."""
+
+    path: str
+    outcome: str
+    status: int | None
+    duration_s: float
+    journey: Journey
+    size_bytes: int = 0
+    digest: str = ""
+
+
 @dataclass(slots=True)
 class Journal:
     """What one fetch went through, for the log: filled in call by call."""
@@ -43,6 +57,7 @@ class Journal:
     phase: BreakerPhase = BreakerPhase.CLOSED
     received_at: datetime | None = None
     error_code: str = ""
+    notes: list[CallNote] = field(default_factory=list)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @property
@@ -50,8 +65,18 @@ class Journal:
         """The fingerprint of all bodies in order, or nothing when none came."""
         return self._digest.hexdigest() if self.size_bytes else ""
 
-    def took(self, response: Response) -> datetime:
+    def took(self, response: Response, path: str) -> datetime:
         """Note a good answer and return when it came."""
+        note = CallNote(
+            path=path,
+            outcome="ok",
+            status=response.status,
+            duration_s=response.duration_s,
+            journey=response.journey,
+            size_bytes=len(response.body),
+            digest=hashlib.sha256(response.body).hexdigest(),
+        )
+        self.notes.append(note)
         self._travelled(response.journey)
         self.status = response.status
         self.size_bytes += len(response.body)
@@ -59,12 +84,13 @@ class Journal:
         self.received_at = datetime.fromtimestamp(response.received_at_s, tz=UTC)
         return self.received_at
 
-    def failed(self, error: KitError) -> None:
+    def failed(self, error: KitError, path: str, duration_s: float) -> None:
         """Note a call that was given up."""
         self.error_code = error.code
         self.status = error.status if isinstance(error, HttpStatus) else None
-        if error.journey is not None:
-            self._travelled(error.journey)
+        journey = error.journey or Journey()
+        self.notes.append(CallNote(path=path, outcome=error.code, status=self.status, duration_s=duration_s, journey=journey))
+        self._travelled(journey)
 
     def _travelled(self, journey: Journey) -> None:
         self.calls += journey.attempts
@@ -91,7 +117,9 @@ class VendorCaller:
         return await self._send("POST", path, (), (), json.dumps(body, separators=(",", ":")).encode())
 
     async def _send(self, method: str, path: str, params: Params, headers: Params, body: bytes | None = None) -> Reply:
+        named = path
         path, params, headers = with_key(self._connection.key, self._connection.api_key, path, params, headers)
+        started_s = clock.monotonic_s()
         request = Request(
             operation=self._journal.operation,
             method=method,
@@ -104,9 +132,9 @@ class VendorCaller:
         try:
             response = await self._client.send(request, self._connection.policy)
         except KitError as error:
-            self._journal.failed(error)
-            raise in_our_words(error, self._slug) from error
-        return Reply(body=response.body, received_at=self._journal.took(response), headers=response.headers)
+            self._journal.failed(error, named, clock.monotonic_s() - started_s)
+            raise in_our_words(error, self._slug, secret=self._connection.api_key) from error
+        return Reply(body=response.body, received_at=self._journal.took(response, named), headers=response.headers)
 
 
 def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers: Params) -> tuple[str, Params, Params]:
@@ -119,19 +147,24 @@ def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers:
     return (path, params + given, headers) if rule.place == "param" else (path, params, headers + given)
 
 
-def in_our_words(error: KitError, slug: str) -> DeskError:
-    """Return the room's error for one of the kit's."""
+def without_key(text: str, key: str) -> str:
+    """Return the text with the key blotted out: some vendors repeat it in their complaints."""
+    return text.replace(key, "(key)") if key else text
+
+
+def in_our_words(error: KitError, slug: str, *, secret: str = "") -> DeskError:
+    """Return the room's error for one of the kit's; `secret` is blotted out of what the vendor said."""
     if isinstance(error, BodyTooLarge | BadBody | RedirectRefused):
         return BadAnswer(f"{slug}: {error}")
     if isinstance(error, AddressRefused):
         return VendorRefused(f"{slug}: {error}")
     if isinstance(error, HttpStatus) and not error.transient:
-        return _on_status(error, slug)
+        return _on_status(error, slug, secret)
     return VendorAway(f"{slug}: {error}", retry_after_s=error.retry_after_s)
 
 
-def _on_status(error: HttpStatus, slug: str) -> DeskError:
-    said = excerpt_of(error.body)[:200]
+def _on_status(error: HttpStatus, slug: str, secret: str) -> DeskError:
+    said = without_key(excerpt_of(error.body), secret)[:200]
     if error.status in NOT_FOUND_STATUSES:
         return NotAtVendor(f"{slug} does not know it (HTTP {error.status}): {said}")
     if error.status in FORBIDDING_STATUSES:

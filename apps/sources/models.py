@@ -60,6 +60,30 @@ class FetchLog(models.Model):
         return f"{self.source_id} {self.operation} {self.outcome}"
 
 
+class FetchCall(models.Model):
+    """One call of a fetch: a page, a batch of books. Repeats of the same call are counted in `attempts`."""
+
+    id = models.BigAutoField(primary_key=True)
+    fetch = models.ForeignKey(FetchLog, on_delete=models.CASCADE, related_name="call_rows")
+    position = models.IntegerField(help_text="0 is the first call that ended")
+    path = models.CharField(max_length=200, help_text="below the vendor's address, without parameters and without the key")
+    outcome = models.CharField(max_length=40, help_text="ok, or the code of the error")
+    http_status = models.SmallIntegerField(null=True, blank=True)
+    duration_ms = models.IntegerField()
+    attempts = models.IntegerField()
+    bytes = models.BigIntegerField()
+    payload_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the body")
+    rate_wait_ms = models.IntegerField()
+    breaker_state = models.CharField(max_length=10)
+
+    class Meta:
+        ordering = ("fetch", "position")
+        constraints = (models.UniqueConstraint(fields=("fetch", "position"), name="one_call_per_position"),)
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.outcome}"
+
+
 class Quarantine(models.Model):
     """Something that a vendor said and the desk did not believe. The same thing said again is counted, not kept twice."""
 

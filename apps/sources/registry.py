@@ -60,7 +60,7 @@ def key_of(vendor: Vendor) -> str:
 def why_off(vendor: Vendor) -> str:
     """Return in a sentence why settings leave this vendor off, or nothing when it may be called."""
     if settings.SOURCES_ON and vendor.slug not in settings.SOURCES_ON:
-        return "not among the sources of SOURCES_ON"
+        return "is not among the sources of SOURCES_ON"
     if vendor.key is not None and vendor.key.required and not key_of(vendor):
         return f"needs a key: set {vendor.slug.upper()}_API_KEY"
     if not base_url_of(vendor):

@@ -12,15 +12,17 @@ from django.db import connection
 
 from apps.core.db import transaction
 from apps.core.errors import DeskError
-from apps.sources.calling import Journal
+from apps.sources.calling import CallNote, Journal, without_key
 from apps.sources.errors import BadAnswer
-from apps.sources.models import FetchLog, Source
+from apps.sources.models import FetchCall, FetchLog, Source
 from apps.sources.ports import Gathered
+from apps.sources.registry import VENDORS, key_of
 from apps.sources.types import Rejected
 
 T = TypeVar("T")
 QUARANTINED_MAX = 500  # a vendor that turns bad altogether shows as well in 500 rows as in 5,000
 ERROR_LENGTH = 300
+PATH_LENGTH = 200
 
 _QUARANTINE = """
 INSERT INTO sources_quarantine
@@ -65,7 +67,7 @@ def note_failure(visit: Visit, error: DeskError) -> None:
 
 def _note(visit: Visit, outcome: str, *, records: int, rejected: int) -> None:
     journal = visit.journal
-    FetchLog.objects.create(
+    fetch = FetchLog.objects.create(
         source_id=visit.source,
         operation=journal.operation,
         by=visit.by,
@@ -81,6 +83,23 @@ def _note(visit: Visit, outcome: str, *, records: int, rejected: int) -> None:
         records=records,
         rejected=rejected,
     )
+    FetchCall.objects.bulk_create(_call_row(fetch, position, note) for position, note in enumerate(journal.notes))
+
+
+def _call_row(fetch: FetchLog, position: int, note: CallNote) -> FetchCall:
+    return FetchCall(
+        fetch=fetch,
+        position=position,
+        path=note.path[:PATH_LENGTH],
+        outcome=note.outcome,
+        http_status=note.status,
+        duration_ms=round(note.duration_s * 1000),
+        attempts=note.journey.attempts,
+        bytes=note.size_bytes,
+        payload_digest=note.digest,
+        rate_wait_ms=round(note.journey.wait_s * 1000),
+        breaker_state=note.journey.phase.value,
+    )
 
 
 def _quarantine(visit: Visit, rejected: Sequence[Rejected]) -> None:
@@ -89,13 +108,15 @@ def _quarantine(visit: Visit, rejected: Sequence[Rejected]) -> None:
     if not faults:
         return
     ordered = sorted(faults)
+    vendor = VENDORS.get(visit.source)
+    secret = key_of(vendor) if vendor else ""
     parameters: dict[str, Any] = {
         "source": visit.source,
         "operation": visit.journal.operation,
         "now": visit.now,
         "reasons": [reason for _, reason in ordered],
         "keys": [faults[key].key for key in ordered],
-        "excerpts": [faults[key].excerpt for key in ordered],
+        "excerpts": [without_key(faults[key].excerpt, secret) for key in ordered],
         "digests": [digest for digest, _ in ordered],
     }
     with connection.cursor() as cursor:

@@ -82,7 +82,8 @@ def _open_vendor(slug: str, *, now: datetime, by: str) -> Vendor:
     row = Source.objects.filter(slug=slug).first()
     if row is None:
         ensure_sources(now=now, by=by)
-    elif row.state != "on":
+        row = Source.objects.get(slug=slug)
+    if row.state != "on":
         raise SourceClosed(f"{slug} is {row.state}: {row.state_reason}")
     return vendor
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from apps.audit.services import record
 from apps.core import clock
 from apps.core.db import durable, transaction
-from apps.core.errors import DeskError, Invalid
+from apps.core.errors import Conflict, DeskError, Invalid
 from apps.sources import http, registry, visits
 from apps.sources.calling import Journal
 from apps.sources.errors import UnknownSource
@@ -51,7 +51,10 @@ def pause(*, source: str, reason: str, by: str, now: datetime) -> None:
 
 @transaction
 def resume(*, source: str, by: str, now: datetime) -> None:
-    """Let a source be fetched again. Raises UnknownSource."""
+    """Let a source be fetched again. Raises UnknownSource, and Conflict when it lacks what it needs (its row says what)."""
+    reason = registry.why_off(registry.vendor_of(source))
+    if reason:
+        raise Conflict(f"{source} cannot be resumed: it {reason}")
     _change(source, "on", "")
     record(action="source.resumed", subject=source, by=by, now=now, detail={})
 

@@ -11,13 +11,13 @@ from django.test import Client
 
 from apps.audit.models import Event
 from apps.sources import services
-from apps.sources.models import FetchLog, Quarantine, Source
+from apps.sources.models import FetchCall, FetchLog, Quarantine, Source
 from tests.factories.wires import gamma_market
 from tests.integration.sources.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 GAMMA = "polymarket_gamma"
-PAGES: dict[str, Any] = {"source": Source, "fetchlog": FetchLog, "quarantine": Quarantine}
+PAGES: dict[str, Any] = {"source": Source, "fetchlog": FetchLog, "fetchcall": FetchCall, "quarantine": Quarantine}
 
 
 def page(name: str, rest: str = "") -> str:
@@ -49,7 +49,7 @@ def test_every_table_can_be_looked_at_and_none_can_be_written(admin_client, fetc
 def test_pausing_and_resuming_are_done_by_name_and_audited(admin_client, admin_user, fetched):
     assert "1 paused." in act(admin_client, "pause_chosen").content.decode()
     assert Source.objects.get(slug=GAMMA).state_reason == "paused in the admin"
-    assert "1 resumed." in act(admin_client, "resume_chosen").content.decode()
+    assert "Polymarket Gamma is resumed." in act(admin_client, "resume_chosen").content.decode()
     assert Source.objects.get(slug=GAMMA).state == "on"
     deeds = Event.objects.filter(subject=GAMMA).order_by("id").values_list("action", "actor")
     actor = f"staff:{admin_user.get_username()}"
