@@ -12,6 +12,7 @@
     │   ├── RedirectRefused
     │   ├── BodyTooLarge
     │   └── BadBody          the body cannot be decoded (cut, or wrongly compressed)
+    ├── AllSourcesFailed     several sources were asked and none answered; `failures` names each
     └── StoreUnavailable     the shared state cannot be reached
 
 `transient` is a property of the error: whether the same call may succeed later.
@@ -19,6 +20,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,6 +122,19 @@ class BadBody(CallFailed):
     """The body could not be decoded."""
 
     code = "bad-body"
+
+
+class AllSourcesFailed(KitError):
+    """None of the sources answered. `failures` holds what each said, in the order in which they stand."""
+
+    code = "all-sources-failed"
+
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
+        told = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in failures.items())
+        waits_s = [wait_s for error in failures.values() if (wait_s := getattr(error, "retry_after_s", None)) is not None]
+        super().__init__(told or "there was no source to ask", retry_after_s=min(waits_s, default=None))
+        self.failures = MappingProxyType(dict(failures))
+        self.transient = any(getattr(error, "transient", False) for error in failures.values())
 
 
 class StoreUnavailable(KitError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +50,45 @@ class StoreFellBack:
     count: int
 
 
-Event = AttemptFinished | RetryScheduled | BreakerChanged | StoreFellBack
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAsked:
+    """One of several sources was done with. `state` is "answered", "failed" or "cut_short"; `reason` says why it failed."""
+
+    source: str
+    state: str
+    duration_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStoodIn:
+    """A fetch failed for `reason`, and what was kept `age_s` ago was served in its place."""
+
+    key: str
+    age_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureHandled:
+    """A failure was caught, told, and answered with a fall-back. `context` carries no secrets."""
+
+    operation: str
+    kind: str
+    error: str
+    message: str
+    context: Mapping[str, object]
+
+
+Event = (
+    AttemptFinished
+    | RetryScheduled
+    | BreakerChanged
+    | StoreFellBack
+    | SourceAsked
+    | CacheStoodIn
+    | FailureHandled
+)  # fmt: skip
 
 
 class Hook(Protocol):
