@@ -14,6 +14,7 @@ from typing import Generic, Literal, TypeVar
 # Texts are cut to these lengths at the window, so that no room after it meets a longer one.
 SLUG_LENGTH, QUESTION_LENGTH, TITLE_LENGTH, CATEGORY_LENGTH, LABEL_LENGTH = 200, 400, 300, 40, 120
 NAME_LENGTH, KIND_LENGTH, CURRENCY_LENGTH = 200, 20, 8
+URL_LENGTH, SUMMARY_LENGTH, PUBLISHER_LENGTH, LANGUAGE_LENGTH = 1_000, 2_000, 120, 10
 
 ResolutionStatus = Literal["proposed", "disputed", "final", "void"]
 SourceState = Literal["on", "off", "paused"]
@@ -208,12 +209,13 @@ class ArticleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisQuestion:
-    """What an analyst is asked: the question, its outcomes, and what is known, as plain text."""
+    """What an analyst is asked: the question, the outcome whose probability is wanted, and what is known, as plain text."""
 
     question: str
     outcome: str
     background: str
     closes_at: datetime
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +227,23 @@ class AnalysisRecord:
     model: str
     prompt_tokens: int
     completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """An analyst's answer as it is given on: `age_s` since it was made; `reason` says why a new one could not be had.
+
+    `cost` is what this answer cost in US dollars: 0 for one that was kept.
+    """
+
+    text: str
+    probability: Decimal
+    model: str
+    made_at: datetime
+    age_s: float
+    cost: Decimal
+    is_stale: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
