@@ -14,7 +14,7 @@ from apps.forecasts import selectors as forecasts
 from apps.forecasts.types import ForecastView
 from apps.markets import selectors as markets
 from apps.markets.types import MarketView, Price
-from apps.monitoring.freshness import SOURCE_AGE_MAX, is_fresh
+from apps.monitoring.freshness import BOOK_AGE_MAX_S, is_fresh
 
 BOOK_ROWS_MAX = 12
 ROLLED_ROWS_MAX = 8
@@ -60,7 +60,7 @@ def board_row(
         edge=edge,
         edge_side=side,
         price_age_s=age_s,
-        is_stale=not is_fresh(age_s, SOURCE_AGE_MAX, speed=settings.SCHEDULE_SPEED),
+        is_stale=not is_fresh(age_s, BOOK_AGE_MAX_S, speed=settings.SCHEDULE_SPEED),
         is_chosen=market.id == chosen_id,
     )
 

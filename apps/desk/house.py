@@ -16,7 +16,7 @@ from apps.desk.types import SourceRow
 from apps.forecasts import selectors as forecasts
 from apps.markets import selectors as markets
 from apps.monitoring import selectors as monitoring
-from apps.monitoring.freshness import SOURCE_AGE_MAX, is_fresh
+from apps.monitoring.freshness import is_fresh
 from apps.monitoring.queues import last_heartbeat, queue_depths
 from apps.portfolio import selectors as portfolios
 from apps.settlement import selectors as settlements
@@ -73,7 +73,7 @@ def source_row(view: SourceView, stats: Iterable[FetchStats], *, now: datetime) 
         state=view.state,
         reason=view.state_reason or view.last_error,
         age_s=age_s,
-        is_fresh=is_fresh(age_s, SOURCE_AGE_MAX, speed=settings.SCHEDULE_SPEED),
+        is_fresh=view.fresh_s is None or is_fresh(age_s, view.fresh_s, speed=settings.SCHEDULE_SPEED),
         fetches=sum(row.fetches for row in counted),
         failures=sum(row.failures for row in counted),
     )

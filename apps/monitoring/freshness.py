@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-FORECAST_AGE_MAX = timedelta(minutes=60)
-SOURCE_AGE_MAX = timedelta(minutes=30)
+FORECAST_AGE_MAX_S = 3600.0
+BOOK_AGE_MAX_S = 1800.0
 # Backups follow the calendar and not the world: one a day, and two hours of grace.
 BACKUP_AGE_MAX = timedelta(hours=26)
 # However fast the world plays, a small machine under load may take this long for a round.
 SHORTEST_S = 30.0
 
 
-def limit_s(age_max: timedelta, *, speed: float) -> float:
+def limit_s(age_max_s: float, *, speed: float) -> float:
     """Return the age limit in seconds in a world that runs `speed` times as fast as life."""
-    return max(SHORTEST_S, age_max.total_seconds() / speed)
+    return max(SHORTEST_S, age_max_s / speed)
 
 
-def is_fresh(age_s: float | None, age_max: timedelta, *, speed: float) -> bool:
+def is_fresh(age_s: float | None, age_max_s: float, *, speed: float) -> bool:
     """Return whether something of this age still counts; what never was is not fresh."""
-    return age_s is not None and age_s <= limit_s(age_max, speed=speed)
+    return age_s is not None and age_s <= limit_s(age_max_s, speed=speed)

@@ -19,7 +19,7 @@ from apps.forecasts import selectors as forecasts
 from apps.forecasts.forecasters import book
 from apps.markets import selectors as markets
 from apps.monitoring.database import database_figures
-from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX, SOURCE_AGE_MAX, is_fresh, limit_s
+from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX_S, is_fresh, limit_s
 from apps.monitoring.probing import Probe, with_statement_limit
 from apps.monitoring.queues import last_heartbeat, queue_depths
 from apps.monitoring.types import Check
@@ -72,12 +72,12 @@ def recent_predictions(*, now: datetime) -> Check:
     open_markets = markets.markets_table().filter(state="open", closes_at__gt=now).count()
     made_at = None if age_s is None else now - timedelta(seconds=age_s)
     return Check(
-        is_healthy=not open_markets or is_fresh(age_s, FORECAST_AGE_MAX, speed=speed),
+        is_healthy=not open_markets or is_fresh(age_s, FORECAST_AGE_MAX_S, speed=speed),
         shown={
             "last_prediction": made_at and made_at.isoformat(),
             "age_minutes": None if age_s is None else round(age_s / 60, 2),
         },
-        figures={"open_markets": open_markets, "age_max_s": limit_s(FORECAST_AGE_MAX, speed=speed)},
+        figures={"open_markets": open_markets, "age_max_s": limit_s(FORECAST_AGE_MAX_S, speed=speed)},
     )
 
 
@@ -114,14 +114,14 @@ def source_freshness(*, now: datetime) -> Check:
     found = sources.list_freshness(now=now)
     idle = frozenset() if markets.outcome_keys_to_watch(now=now) else sources.sources_of_books_alone()
     awaited = [entry for entry in found if entry.state == "on" and entry.slug not in idle]
-    stale = [entry.slug for entry in awaited if not is_fresh(entry.age_s, SOURCE_AGE_MAX, speed=speed)]
+    stale = [entry.slug for entry in awaited if entry.age_max_s and not is_fresh(entry.age_s, entry.age_max_s, speed=speed)]
     return Check(
         is_healthy=bool(found) and not stale,
         shown={"sources": len(found), "stale": stale},
         figures={
             "age_s": {entry.slug: entry.age_s and round(entry.age_s, 1) for entry in found},
             "states": {entry.slug: entry.state for entry in found},
-            "age_max_s": limit_s(SOURCE_AGE_MAX, speed=speed),
+            "age_max_s": {entry.slug: entry.age_max_s and limit_s(entry.age_max_s, speed=speed) for entry in found},
         },
     )
 

@@ -28,6 +28,7 @@ from apps.sources.types import (
 
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
+FRESH_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,8 @@ class Vendor:
     """One vendor: where it lives, its published quota, and the feeds that it offers (None: not offered).
 
     Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for.
-    `quotes_for` names the sources whose outcomes its books are about.
+    `quotes_for` names the sources whose outcomes its books are about. `fresh_s` is how old its last success may be
+    before the desk calls it stale; None for a vendor that is asked on demand only.
     """
 
     slug: str
@@ -151,6 +153,7 @@ class Vendor:
     key: KeyRule | None = None
     default_keys: tuple[str, ...] = field(default=())
     quotes_for: tuple[str, ...] = field(default=())
+    fresh_s: float | None = FRESH_S
 
     @property
     def offers(self) -> tuple[str, ...]:

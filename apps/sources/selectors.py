@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
 
@@ -23,6 +22,7 @@ class SourceView:
     state_reason: str
     offers: tuple[str, ...]
     base_url: str
+    fresh_s: float | None
     last_success_at: datetime | None
     last_error_at: datetime | None
     last_error: str
@@ -30,11 +30,12 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """How long ago a source last brought something; None: never."""
+    """How long ago a source last brought something (None: never), and how long that may be (None: as long as it likes)."""
 
     slug: str
     state: SourceState
     age_s: float | None
+    age_max_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,9 @@ def list_freshness(*, now: datetime) -> tuple[Freshness, ...]:
     return tuple(
         Freshness(
             slug=row.slug,
-            state=cast("SourceState", row.state),
+            state=_state_of(row)[0],
             age_s=None if row.last_success_at is None else (now - row.last_success_at).total_seconds(),
+            age_max_s=registry.vendor_of(row.slug).fresh_s,
         )
         for row in Source.objects.filter(slug__in=registry.slugs())
     )
@@ -151,15 +153,25 @@ def list_breakers() -> tuple[BreakerView, ...]:
     return tuple(views)
 
 
+def _state_of(row: Source) -> tuple[SourceState, str]:
+    """Return a source's state and reason: staff pause it, settings leave it off."""
+    if row.state == "paused":
+        return "paused", row.state_reason
+    reason = registry.why_off(registry.vendor_of(row.slug))
+    return ("off", reason) if reason else ("on", "")
+
+
 def _view(row: Source) -> SourceView:
     vendor = registry.vendor_of(row.slug)
+    state, reason = _state_of(row)
     return SourceView(
         slug=row.slug,
         name=row.name,
-        state=cast("SourceState", row.state),
-        state_reason=row.state_reason,
+        state=state,
+        state_reason=reason,
         offers=vendor.offers,
         base_url=registry.base_url_of(vendor),
+        fresh_s=vendor.fresh_s,
         last_success_at=row.last_success_at,
         last_error_at=row.last_error_at,
         last_error=row.last_error,

@@ -79,4 +79,5 @@ def wipe_metrics(folder: DataFolder, name: str) -> Callable[[], None]:
 def _world_variables(port: int) -> dict[str, str]:
     addresses = {f"{slug.upper()}_BASE_URL": f"http://127.0.0.1:{port}/{path}" for slug, path in WORLD_PATHS.items()}
     rates = {f"{slug.upper()}_RATE_PER_MINUTE": str(rate) for slug, rate in WORLD_RATES_PER_MINUTE.items()}
-    return addresses | rates
+    # What the world does not play would be called on the real internet: it stays off.
+    return addresses | rates | {"SOURCES_ON": ",".join(WORLD_PATHS)}

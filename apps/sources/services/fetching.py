@@ -18,7 +18,7 @@ from apps.sources.calling import Journal
 from apps.sources.errors import CallInTransaction, NotOffered, SourceClosed
 from apps.sources.models import Source
 from apps.sources.ports import Caller, Chart, Gathered, Vendor
-from apps.sources.registry import vendor_of
+from apps.sources.registry import vendor_of, why_off
 from apps.sources.services.keeping import ensure_sources
 from apps.sources.types import Batch, BookRecord, CandleRecord, InstrumentRecord, MarketRecord, PricePoint
 from apps.sources.visits import Visit
@@ -77,14 +77,19 @@ def fetch_candles(
 
 
 def _open_vendor(slug: str, *, now: datetime, by: str) -> Vendor:
-    """Return the vendor if its source is on. A source that has no row yet gets one."""
+    """Return the vendor if it may be called: settings decide whether it is on, staff may pause it.
+
+    A source that has no row yet gets one.
+    """
     vendor = vendor_of(slug)
     row = Source.objects.filter(slug=slug).first()
     if row is None:
         ensure_sources(now=now, by=by)
-        row = Source.objects.get(slug=slug)
-    if row.state != "on":
-        raise SourceClosed(f"{slug} is {row.state}: {row.state_reason}")
+    elif row.state == "paused":
+        raise SourceClosed(f"{slug} is paused: {row.state_reason}")
+    reason = why_off(vendor)
+    if reason:
+        raise SourceClosed(f"{slug} is off: it {reason}")
     return vendor
 
 
