@@ -8,8 +8,15 @@ from apps.resilience.addresses import HostPort, host_of
 from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
 from apps.resilience.client import Client
 from apps.resilience.clock import Clock, SystemClock
+from apps.resilience.degrade import (
+    MultiOutcome,
+    SourceOutcome,
+    SourceState,
+    multi_source_fetch,
+)
 from apps.resilience.errors import (
     AddressRefused,
+    AllSourcesFailed,
     BadBody,
     BodyTooLarge,
     BreakerOpen,
@@ -24,11 +31,32 @@ from apps.resilience.errors import (
     TimedOut,
 )
 from apps.resilience.exchange import Journey, Request, Response
-from apps.resilience.hooks import AttemptFinished, BreakerChanged, Event, Hook, RetryScheduled, StoreFellBack
+from apps.resilience.hooks import (
+    AttemptFinished,
+    BreakerChanged,
+    CacheStoodIn,
+    Event,
+    FailureHandled,
+    Hook,
+    RetryScheduled,
+    SourceAsked,
+    StoreFellBack,
+)
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
 from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule
+from apps.resilience.safely import (
+    Kind,
+    classify,
+    masked,
+    safe_execute,
+    safe_execute_async,
+)
+from apps.resilience.standing_in import (
+    Served,
+    stale_cache_fallback,
+)
 from apps.resilience.stores.fallback import FallbackStore
 from apps.resilience.stores.memory import MemoryStore
 from apps.resilience.stores.redis import RedisStore
@@ -37,6 +65,7 @@ __all__ = [
     "NO_RETRY",
     "AddressRefused",
     "Admission",
+    "AllSourcesFailed",
     "AttemptFinished",
     "BadBody",
     "BodyTooLarge",
@@ -45,19 +74,23 @@ __all__ = [
     "BreakerPhase",
     "BreakerRule",
     "BreakerState",
+    "CacheStoodIn",
     "CallFailed",
     "Client",
     "Clock",
     "ConnectionFailed",
     "Event",
+    "FailureHandled",
     "FallbackStore",
     "Feedback",
     "Hook",
     "HostPort",
     "HttpStatus",
     "Journey",
+    "Kind",
     "KitError",
     "MemoryStore",
+    "MultiOutcome",
     "Pace",
     "PaceExceeded",
     "PaceState",
@@ -71,11 +104,21 @@ __all__ = [
     "RetryBudget",
     "RetryRule",
     "RetryScheduled",
+    "Served",
+    "SourceAsked",
+    "SourceOutcome",
+    "SourceState",
     "Store",
     "StoreFellBack",
     "StoreUnavailable",
     "SystemClock",
     "TimedOut",
     "Verdict",
+    "classify",
     "host_of",
+    "masked",
+    "multi_source_fetch",
+    "safe_execute",
+    "safe_execute_async",
+    "stale_cache_fallback",
 ]

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from apps.resilience.errors import BadBody, BodyTooLarge, HttpStatus, KitError, PaceExceeded, TimedOut
 from apps.resilience.hooks import FailureHandled
@@ -134,7 +134,7 @@ def _fallen_back(fallback: D | Callable[[], D] | None, name: str, context: Mappi
     if not callable(fallback):
         return fallback
     try:
-        return cast("Callable[[], D]", fallback)()
+        return fallback()
     except Exception as error:  # noqa: BLE001  # the last line of defence; it is told of as well
         _tell(log, f"the fall-back of {name}", error, context)
         return None
