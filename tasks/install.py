@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from tasks.schedule import DAILY, Daily, Interval, intervals
+from tasks.schedule import DAILY, Daily, Interval, Symbols, intervals
 
 # A tick that has waited longer than this many intervals is dropped: the next one does its work.
 EXPIRE_AFTER_INTERVALS = 5
@@ -16,14 +17,28 @@ EXPIRE_AT_LEAST_S = 10
 
 
 @transaction.atomic
-def install_schedule(*, speed: float, symbols: tuple[str, ...]) -> int:
+def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[str]) -> int:
     """Write every entry of the day for this speed and return how many rows were made or changed.
 
-    An entry whose row already says the same speed is left alone, so that edits made in admin stay.
+    An entry whose row already says the same speed is left alone, so that edits made in admin stay. Ticks of a source
+    that is off are taken out of the day and come back with it.
     """
-    changed = [_put_interval(entry, speed) for entry in intervals(symbols)]
-    changed += [_put_daily(entry) for entry in DAILY]
-    return sum(changed)
+    changed = 0
+    for entry in (*intervals(symbols), *DAILY):
+        source = entry.kwargs.get("source")
+        if source is not None and source not in sources_on:
+            changed += _put_to_rest(entry.name, source)
+        elif isinstance(entry, Interval):
+            changed += _put_interval(entry, speed)
+        else:
+            changed += _put_daily(entry)
+    return changed
+
+
+def _put_to_rest(name: str, source: str) -> bool:
+    """Disable the row of a tick whose source is off, if there is one. Its new description lets it be made anew later."""
+    rows = PeriodicTask.objects.filter(name=name, enabled=True)
+    return bool(rows.update(enabled=False, description=f"at rest: {source} is off"))
 
 
 def _put_interval(entry: Interval, speed: float) -> bool:

@@ -44,23 +44,36 @@ class Daily:
     kwargs: Mapping[str, str] = field(default_factory=dict)
 
 
-def intervals(symbols: tuple[str, ...]) -> tuple[Interval, ...]:
-    """Return the ticks of the day; one candle tick for each instrument."""
-    fetch, forecast, money, upkeep = QUEUE_NAMES.fetch, QUEUE_NAMES.forecast, QUEUE_NAMES.money, QUEUE_NAMES.upkeep
-    candles = tuple(
-        Interval(
-            name=f"candles of {symbol}",
-            task="tasks.ingest.candles",
-            queue=fetch,
-            every_s=300,
-            kwargs={"source": "yahoo", "symbol": symbol},
-        )
-        for symbol in symbols
-    )
+Symbols = Mapping[str, tuple[str, ...]]  # the instruments that the desk follows, by source
+
+
+def windows(symbols: Symbols) -> tuple[Interval, ...]:
+    """Return the ticks that ask the world; one candle tick for each instrument."""
     return (
-        Interval(name="catalogue", task="tasks.ingest.catalogue", queue=fetch, every_s=60, kwargs={"source": "polymarket_gamma"}),
-        Interval(name="books", task="tasks.ingest.books", queue=fetch, every_s=15, kwargs={"source": "polymarket_clob"}),
-        *candles,
+        _ask("catalogue", "polymarket_gamma", every_s=60, name="catalogue"),
+        _ask("books", "polymarket_clob", every_s=15, name="books"),
+        _ask("catalogue", "kalshi", every_s=120),
+        _ask("books", "kalshi", every_s=60),
+        _ask("catalogue", "manifold", every_s=300),
+        *(_ask("candles", source, every_s=300, symbol=symbol) for source in symbols for symbol in symbols[source]),
+    )
+
+
+def _ask(kind: str, source: str, *, every_s: float, name: str = "", **more: str) -> Interval:
+    return Interval(
+        name=name or f"{kind} of {more.get('symbol', source)}",
+        task=f"tasks.ingest.{kind}",
+        queue=QUEUE_NAMES.fetch,
+        every_s=every_s,
+        kwargs={"source": source, **more},
+    )
+
+
+def intervals(symbols: Symbols) -> tuple[Interval, ...]:
+    """Return the ticks of the day."""
+    fetch, forecast, money, upkeep = QUEUE_NAMES.fetch, QUEUE_NAMES.forecast, QUEUE_NAMES.money, QUEUE_NAMES.upkeep
+    return (
+        *windows(symbols),
         Interval(name="roll markets", task="tasks.ingest.roll", queue=fetch, every_s=300),
         Interval(name="resolve rolled markets", task="tasks.ingest.resolve_rolled", queue=fetch, every_s=120),
         Interval(name="forecasts due", task="tasks.forecast.due", queue=forecast, every_s=60),

@@ -63,4 +63,5 @@ FETCH_LOG_KEEP_DAYS = env.whole("FETCH_LOG_KEEP_DAYS", 30, "days that fetch log 
 QUOTE_KEEP_DAYS = env.whole("QUOTE_KEEP_DAYS", 400, "days that quotes are kept; older partitions are dropped", at_least=2)
 BACKUP_DIR = env.text("BACKUP_DIR", str(BASE_DIR / ".local" / "backups"), "where backups are kept")
 PG_BIN_DIR = env.text("PG_BIN_DIR", "", "folder of pg_dump, pg_restore and initdb; empty: the wheel's, then PATH")
+CRYPTO_SYMBOLS = tuple(env.words("CRYPTO_SYMBOLS", "BTC,ETH,SOL", "pairs against USDT that the desk follows on binance"))
 INSTRUMENT_SYMBOLS = tuple(env.words("INSTRUMENT_SYMBOLS", "^GSPC,^IXIC,CL=F,^VIX", "instruments that the desk follows on yahoo"))

@@ -14,6 +14,7 @@ from apps.core.money import to_minor
 from apps.markets import services as markets
 from apps.portfolio import services as portfolio
 from apps.risk import services as risk
+from apps.sources import selectors
 from apps.sources import services as sources
 from apps.tenants import services as tenants
 from tasks.install import install_schedule
@@ -38,7 +39,9 @@ class Command(DeskCommand):
         staff = accounts.ensure_staff_user(
             username=STAFF_USER, password=ids.fresh_token(PASSWORD_BYTES), tenant_id=tenant_id, role="owner", by=ACTOR, now=now
         )
-        changed = install_schedule(speed=settings.SCHEDULE_SPEED, symbols=settings.INSTRUMENT_SYMBOLS)
+        on = {view.slug for view in selectors.list_sources() if view.state != "off"}
+        symbols = {"yahoo": settings.INSTRUMENT_SYMBOLS, "binance": settings.CRYPTO_SYMBOLS}
+        changed = install_schedule(speed=settings.SCHEDULE_SPEED, symbols=symbols, sources_on=on)
         figures = {"tenant": TENANT, "staff_user": staff.username, "schedules": changed}
         return True, figures | ({"staff_password": staff.password} if staff.password else {})
 

@@ -10,7 +10,7 @@ from project.celery import app
 from tasks.queues import QUEUE_NAMES, ROUTES
 from tasks.schedule import DAILY, SHORTEST_S, Daily, Interval, intervals
 
-ENTRIES: list[Interval | Daily] = [*intervals(("^GSPC",)), *DAILY]
+ENTRIES: list[Interval | Daily] = [*intervals({"yahoo": ("^GSPC",), "binance": ("BTC",)}), *DAILY]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -26,12 +26,12 @@ def test_names_are_unique():
 
 
 def test_the_worlds_speed_shortens_ticks_down_to_one_second():
-    catalogue = next(entry for entry in intervals(()) if entry.name == "catalogue")
+    catalogue = next(entry for entry in intervals({}) if entry.name == "catalogue")
     assert [catalogue.seconds(speed) for speed in (1, 6, 60, 1000)] == [60, 10, 1, SHORTEST_S]
 
 
 def test_upkeep_does_not_follow_the_world():
-    assert {entry.name for entry in intervals(()) if not entry.follows_world} == {"seal audit", "partitions", "heartbeat"}
+    assert {entry.name for entry in intervals({}) if not entry.follows_world} == {"seal audit", "partitions", "heartbeat"}
 
 
 def test_every_queue_has_work_or_is_the_default():

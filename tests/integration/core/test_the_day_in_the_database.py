@@ -1,0 +1,47 @@
+"""The day as rows: ticks of sources that are off rest and come back, and edits of staff stay."""
+
+from __future__ import annotations
+
+import pytest
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from tasks.install import install_schedule
+
+pytestmark = pytest.mark.django_db
+SYMBOLS = {"yahoo": ("^GSPC",), "binance": ("BTC",)}
+RECORDED = frozenset({"polymarket_gamma", "polymarket_clob", "yahoo"})
+
+
+def install(*, on=RECORDED, speed=1.0) -> int:
+    return install_schedule(speed=speed, symbols=SYMBOLS, sources_on=on)
+
+
+def asked_sources() -> set[str]:
+    rows = PeriodicTask.objects.filter(enabled=True).values_list("kwargs", flat=True)
+    return {kwargs.split('"source": "')[1].split('"')[0] for kwargs in rows if '"source"' in kwargs}
+
+
+def test_only_sources_that_are_on_are_asked():
+    assert install() > 15
+    assert asked_sources() == RECORDED
+    assert not PeriodicTask.objects.filter(name__contains="kalshi").exists()
+
+
+def test_installing_again_changes_nothing_and_keeps_what_staff_edited():
+    install()
+    other = IntervalSchedule.objects.create(every=77, period="seconds")
+    PeriodicTask.objects.filter(name="catalogue").update(interval=other, enabled=False)
+    assert install() == 0
+    row = PeriodicTask.objects.get(name="catalogue")
+    assert (row.interval.every, row.enabled) == (77, False)
+
+
+def test_a_source_that_goes_off_takes_its_ticks_along_and_brings_them_back():
+    install(on=RECORDED | {"kalshi"})
+    assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled
+    assert install() == 2
+    row = PeriodicTask.objects.get(name="catalogue of kalshi")
+    assert (row.enabled, row.description) == (False, "at rest: kalshi is off")
+    assert install() == 0
+    assert install(on=RECORDED | {"kalshi"}) == 2
+    assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled
