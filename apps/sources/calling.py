@@ -112,11 +112,14 @@ class VendorCaller:
         """Ask for `path`; the vendor's key is added on the way."""
         return await self._send("GET", path, params, headers)
 
-    async def post(self, path: str, body: object) -> Reply:
-        """Ask with a JSON body."""
-        return await self._send("POST", path, (), (), json.dumps(body, separators=(",", ":")).encode())
+    async def post(self, path: str, body: object, *, repeatable: bool = True) -> Reply:
+        """Ask with a JSON body; nothing repeats a question that is not `repeatable`."""
+        encoded = json.dumps(body, separators=(",", ":")).encode()
+        return await self._send("POST", path, (), (), body=encoded, repeatable=repeatable)
 
-    async def _send(self, method: str, path: str, params: Params, headers: Params, body: bytes | None = None) -> Reply:
+    async def _send(
+        self, method: str, path: str, params: Params, headers: Params, *, body: bytes | None = None, repeatable: bool = True
+    ) -> Reply:
         named = path
         path, params, headers = with_key(self._connection.key, self._connection.api_key, path, params, headers)
         started_s = clock.monotonic_s()
@@ -128,6 +131,7 @@ class VendorCaller:
             headers=dict(headers),
             json=body,
             correlation_id=self._correlation_id,
+            repeatable=repeatable,
         )
         try:
             response = await self._client.send(request, self._connection.policy)

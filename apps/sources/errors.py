@@ -5,15 +5,19 @@ NotFound      UnknownSource     no vendor of that slug
 Conflict      SourceClosed      the source is off or paused
               NotOffered        the vendor does not offer this kind of data
 Expected      VendorRefused     the vendor will not talk to us (key, country, terms)
+Denied        CostCapReached    what the analyst may cost today is used up
 Transient     VendorAway        no answer, too many calls, breaker open
+              QuotaSpent        a VendorAway: the vendor says in a good answer that we ask too often
+              NobodyAnswered    no source of a chain gave anything
               BadAnswer         an answer that cannot be believed as a whole
+              AnalysisUnderWay  the same question is being answered right now
 Invalid       BadRow            one row of an answer that cannot be believed
 Broken        CallInTransaction a call to the world while a transaction was open
 """
 
 from __future__ import annotations
 
-from apps.core.errors import Broken, Conflict, Expected, Invalid, NotFound, Transient
+from apps.core.errors import Broken, Conflict, Denied, Expected, Invalid, NotFound, Transient
 
 EXCERPT_LENGTH = 2_000
 REASON_LENGTH = 300
@@ -61,6 +65,19 @@ class VendorAway(Transient):
     category = "sources"
 
 
+class QuotaSpent(VendorAway):
+    """The vendor says under HTTP 200 that we ask too often: no bad data, but a rate limit by another name."""
+
+    code = "quota-spent"
+
+
+class NobodyAnswered(Transient):
+    """No source of a chain gave anything, and nothing is remembered; the message names each failure."""
+
+    code = "nobody-answered"
+    category = "sources"
+
+
 class BadAnswer(Transient):
     """The vendor's answer cannot be believed as a whole; nothing of it is stored. `excerpt` shows its beginning."""
 
@@ -71,6 +88,22 @@ class BadAnswer(Transient):
         super().__init__(reason)
         self.reason = reason[:REASON_LENGTH]
         self.excerpt = excerpt[:EXCERPT_LENGTH]
+
+
+class CostCapReached(Denied):
+    """The analyst would cost more than ANALYST_COST_CAP allows for this day (UTC); nobody was asked."""
+
+    code = "cost-cap-reached"
+    category = "sources"
+    public_message = "The analyst's budget for today is used up."
+
+
+class AnalysisUnderWay(Transient):
+    """The same question was put to the analyst a moment ago and is not answered yet: come again for the answer."""
+
+    code = "analysis-under-way"
+    category = "sources"
+    public_message = "The analysis is being made; ask again in a few seconds."
 
 
 class BadRow(Invalid):

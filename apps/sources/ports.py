@@ -47,8 +47,8 @@ class Caller(Protocol):
         """Ask for `path`; the vendor's key is added on the way."""
         ...
 
-    async def post(self, path: str, body: object) -> Reply:
-        """Ask with a JSON body; only for questions, which may be asked twice."""
+    async def post(self, path: str, body: object, *, repeatable: bool = True) -> Reply:
+        """Ask with a JSON body; a question that must not be asked twice (it costs money) is not `repeatable`."""
         ...
 
 
