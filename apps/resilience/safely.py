@@ -18,7 +18,6 @@ from apps.resilience.errors import BadBody, BodyTooLarge, HttpStatus, KitError, 
 from apps.resilience.hooks import FailureHandled
 
 T = TypeVar("T")
-D = TypeVar("D")
 Tell = Callable[[FailureHandled], None]
 logger = logging.getLogger(__name__)
 
@@ -93,12 +92,12 @@ def write_log(failure: FailureHandled) -> None:
 def safe_execute(
     f: Callable[..., T],
     *args: object,
-    fallback: D | Callable[[], D] | None = None,
+    fallback: T | Callable[[], T] | None = None,
     operation: str = "",
     context: Mapping[str, object] | None = None,
     log: Tell = write_log,
     **kwargs: object,
-) -> T | D | None:
+) -> T | None:
     """Run `f(*args, **kwargs)` and return its result, or the fall-back after telling `log` of the failure.
 
     `fallback` is a value, or a function that makes one; should that fail as well it is told too, and None is returned.
@@ -115,12 +114,12 @@ def safe_execute(
 async def safe_execute_async(
     f: Callable[..., Awaitable[T]],
     *args: object,
-    fallback: D | Callable[[], D] | None = None,
+    fallback: T | Callable[[], T] | None = None,
     operation: str = "",
     context: Mapping[str, object] | None = None,
     log: Tell = write_log,
     **kwargs: object,
-) -> T | D | None:
+) -> T | None:
     """Await `f(*args, **kwargs)` and return its result, or the fall-back after telling `log`; as `safe_execute`."""
     name = operation or _name_of(f)
     try:
@@ -130,7 +129,7 @@ async def safe_execute_async(
     return _fallen_back(fallback, name, context, log)
 
 
-def _fallen_back(fallback: D | Callable[[], D] | None, name: str, context: Mapping[str, object] | None, log: Tell) -> D | None:
+def _fallen_back(fallback: T | Callable[[], T] | None, name: str, context: Mapping[str, object] | None, log: Tell) -> T | None:
     if not callable(fallback):
         return fallback
     try:

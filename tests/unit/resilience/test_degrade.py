@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_the_first_that_answers_is_used_and_the_rest_not_asked():
 
 
 def test_the_next_is_asked_when_one_fails():
-    events = []
+    events: list[Any] = []
     error = ConnectionFailed("away")
     outcome = fetch({"a": Source(error), "b": Source(KeyError("x")), "c": Source(3), "d": Source(4)}, hooks=[events.append])
     assert (outcome.value, states(outcome)) == (3, [FAILED, FAILED, ANSWERED, NOT_ASKED])

@@ -8,11 +8,14 @@ import json
 import logging
 import ssl
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from apps.resilience import BadBody, BreakerOpen, ConnectionFailed, HttpStatus, PaceExceeded, StoreUnavailable, TimedOut
 from apps.resilience.safely import MASK, Kind, classify, masked, message_of, safe_execute, safe_execute_async
+
+NOTHING: dict[str, int] = {}
 
 
 class ReadTimeout(Exception):
@@ -29,9 +32,11 @@ def caused(error: Exception, cause: BaseException) -> Exception:
 
 
 def raised_by(f) -> Exception:
-    with pytest.raises(Exception, match="") as caught:
+    try:
         f()
-    return caught.value
+    except Exception as error:
+        return error
+    raise AssertionError("it did not fail")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_a_chain_of_causes_that_bites_its_tail_ends():
 
 
 def test_the_fallback_is_a_value_or_is_made():
-    told = []
+    told: list[Any] = []
     assert safe_execute(lambda: 7, fallback=0, log=told.append) == 7
     assert told == []
     assert safe_execute(int, "x", fallback=0, log=told.append) == 0
@@ -106,7 +111,7 @@ def test_the_fallback_is_a_value_or_is_made():
 
 
 def test_what_is_told_names_the_work_and_hides_secrets():
-    told = []
+    told: list[Any] = []
     context = {
         "url": "/books",
         "api_key": "s3cret",
@@ -139,8 +144,8 @@ def test_without_a_teller_it_is_in_the_log(caplog):
 
 
 def test_a_fallback_that_fails_and_a_teller_that_fails_crash_nobody(caplog):
-    told = []
-    assert safe_execute(int, "x", fallback=lambda: {}["a"], operation="read", log=told.append) is None
+    told: list[Any] = []
+    assert safe_execute(int, "x", fallback=lambda: NOTHING["a"], operation="read", log=told.append) is None
     assert [(failure.operation, failure.kind) for failure in told] == [
         ("read", "invalid_data"),
         ("the fall-back of read", "missing_key"),
@@ -163,12 +168,13 @@ def test_an_error_whose_message_cannot_be_made_is_told_all_the_same():
 
 
 def test_names_that_are_not_texts_can_be_masked():
-    assert masked({1: "a", "k": ("b",)}) == {1: "a", "k": ["b"]}
+    odd: dict[Any, object] = {1: "a", "k": ("b",)}
+    assert masked(odd) == {1: "a", "k": ["b"]}
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
 def test_what_ends_a_program_or_a_task_passes_through(end):
-    told = []
+    told: list[Any] = []
 
     def stop():
         raise end
@@ -185,7 +191,7 @@ def test_what_ends_a_program_or_a_task_passes_through(end):
 
 
 def test_the_async_form_does_the_same():
-    told = []
+    told: list[Any] = []
 
     async def fetch(name: str) -> str:
         if name == "bad":

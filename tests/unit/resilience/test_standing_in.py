@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,8 @@ def serve(fetch, shelf, **options):
 
 
 def test_a_fresh_value_is_served_and_kept():
-    shelf, events = Shelf(), []
+    shelf = Shelf()
+    events: list[Any] = []
     served = serve(giving(Loaded(b"1")), shelf, hooks=[events.append])
     assert (served.value, served.age_s, served.reason, served.is_stale) == (b"1", 0.0, "", False)
     assert shelf.kept == {"btc": Loaded(b"1")}
@@ -61,7 +63,8 @@ def test_a_fresh_value_is_served_and_kept():
 
 @pytest.mark.parametrize("error", [ConnectionFailed("away"), ValueError("odd")])
 def test_when_the_fetch_fails_what_was_kept_is_served_and_flagged(error):
-    shelf, events = Shelf(btc=Loaded(b"old", age_s=90.0)), []
+    shelf = Shelf(btc=Loaded(b"old", age_s=90.0))
+    events: list[Any] = []
     served = serve(giving(error), shelf, hooks=[events.append])
     assert (served.value, served.age_s, served.is_stale) == (b"old", 90.0, True)
     assert served.reason == f"{type(error).__name__}: {error}"
@@ -80,7 +83,8 @@ def test_with_nothing_kept_the_fetchs_own_error_comes_out():
 
 
 def test_a_cache_that_is_away_neither_loses_the_fresh_value_nor_hides_the_error():
-    shelf, events = Shelf(), []
+    shelf = Shelf()
+    events: list[Any] = []
     shelf.away = True
     assert serve(giving(Loaded(b"1")), shelf, hooks=[events.append]).value == b"1"
     with pytest.raises(TimedOut):
