@@ -94,7 +94,7 @@ class CostCapReached(Denied):
     """The analyst would cost more than ANALYST_COST_CAP allows for this day (UTC); nobody was asked."""
 
     code = "cost-cap-reached"
-    category = "sources"
+    category = "sources"  # type: ignore[assignment]  # most denials are of trades
     public_message = "The analyst's budget for today is used up."
 
 
