@@ -6,6 +6,8 @@ order, documented in `layers.py`; shared state is behind `Store`, time behind `C
 
 from apps.resilience.addresses import HostPort, host_of
 from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
+from apps.resilience.cache_ports import Cached, CacheStore, Loaded, NotModified
+from apps.resilience.cache_statistics import CacheStatistics
 from apps.resilience.client import Client
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.degrade import (
@@ -31,9 +33,12 @@ from apps.resilience.errors import (
     TimedOut,
 )
 from apps.resilience.exchange import Journey, Request, Response
+from apps.resilience.freshness import CacheRule, Grade
 from apps.resilience.hooks import (
     AttemptFinished,
     BreakerChanged,
+    CacheRefreshed,
+    CacheServed,
     CacheStoodIn,
     Event,
     FailureHandled,
@@ -42,6 +47,7 @@ from apps.resilience.hooks import (
     SourceAsked,
     StoreFellBack,
 )
+from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
@@ -53,13 +59,18 @@ from apps.resilience.safely import (
     safe_execute,
     safe_execute_async,
 )
+from apps.resilience.singleflight import Singleflight
+from apps.resilience.stale_cache import StaleCache
 from apps.resilience.standing_in import (
     Served,
     stale_cache_fallback,
 )
+from apps.resilience.stores.cache_fallback import CacheFallback
 from apps.resilience.stores.fallback import FallbackStore
 from apps.resilience.stores.memory import MemoryStore
+from apps.resilience.stores.memory_cache import MemoryCache
 from apps.resilience.stores.redis import RedisStore
+from apps.resilience.stores.redis_cache import RedisCache
 
 __all__ = [
     "NO_RETRY",
@@ -74,7 +85,14 @@ __all__ = [
     "BreakerPhase",
     "BreakerRule",
     "BreakerState",
+    "CacheFallback",
+    "CacheRefreshed",
+    "CacheRule",
+    "CacheServed",
+    "CacheStatistics",
     "CacheStoodIn",
+    "CacheStore",
+    "Cached",
     "CallFailed",
     "Client",
     "Clock",
@@ -83,19 +101,27 @@ __all__ = [
     "FailureHandled",
     "FallbackStore",
     "Feedback",
+    "Grade",
+    "Held",
     "Hook",
     "HostPort",
     "HttpStatus",
     "Journey",
     "Kind",
     "KitError",
+    "Lease",
+    "LeaseStore",
+    "Loaded",
+    "MemoryCache",
     "MemoryStore",
     "MultiOutcome",
+    "NotModified",
     "Pace",
     "PaceExceeded",
     "PaceState",
     "Policy",
     "RedirectRefused",
+    "RedisCache",
     "RedisStore",
     "Refused",
     "Request",
@@ -105,9 +131,11 @@ __all__ = [
     "RetryRule",
     "RetryScheduled",
     "Served",
+    "Singleflight",
     "SourceAsked",
     "SourceOutcome",
     "SourceState",
+    "StaleCache",
     "Store",
     "StoreFellBack",
     "StoreUnavailable",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from apps.resilience.breaker import BreakerPhase
+from apps.resilience.freshness import Grade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,33 @@ class RetryScheduled:
     attempt: int
     delay_s: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectFollowed:
+    """An answer with `status` led on to `host`."""
+
+    key: str
+    operation: str
+    status: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRevalidated:
+    """The other side says that the answer that is kept is still the present one; its body did not travel again."""
+
+    key: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkheadWaited:
+    """A call stood in line for a place; `is_refused` when it got none in time, or the line was full."""
+
+    key: str
+    wait_s: float
+    is_refused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +108,38 @@ class FailureHandled:
     context: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheServed:
+    """A cache answered. `is_hit` says that nobody waited for a load."""
+
+    key: str
+    kind: str
+    grade: Grade
+    is_hit: bool
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRefreshed:
+    """A load for a cache ended. `outcome` is "ok", "not-modified" or the code of the error; behind: no reader waited."""
+
+    key: str
+    kind: str
+    outcome: str
+    duration_s: float
+    is_behind: bool
+
+
 Event = (
     AttemptFinished
     | RetryScheduled
+    | RedirectFollowed
+    | AnswerRevalidated
+    | BulkheadWaited
     | BreakerChanged
     | StoreFellBack
+    | CacheServed
+    | CacheRefreshed
     | SourceAsked
     | CacheStoodIn
     | FailureHandled

@@ -1,0 +1,142 @@
+"""Renewing one kept value: under a lease, by one process, with the outcome written down for all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from apps.resilience.cache_failures import error_of, failure_of
+from apps.resilience.cache_ports import Cached, CacheStore, Entry, EntryDamaged, Kept, Loaded, NotModified
+from apps.resilience.cache_statistics import CacheCounts
+from apps.resilience.clock import Clock
+from apps.resilience.errors import BadBody, StoreUnavailable
+from apps.resilience.freshness import CacheRule, grade_of
+from apps.resilience.hooks import CacheRefreshed, Hook, tell
+from apps.resilience.leases import Lease
+
+Load = Callable[[Cached | None], Awaitable[Loaded | NotModified]]
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of a key: the part before the first colon."""
+    return key.partition(":")[0]
+
+
+def cached_of(kept: Kept, rule: CacheRule, *, now_s: float) -> Cached | None:
+    """Return the kept value as it is served now, or None when there is none that is young enough to be served at all."""
+    entry = kept.entry
+    if entry is None:
+        return None
+    age_s = max(0.0, now_s - entry.stored_at_s)  # another machine's clock may be ahead of ours
+    if age_s >= rule.kept_s:
+        return None
+    return Cached(
+        value=entry.value,
+        meta=entry.meta,
+        stored_at_s=entry.stored_at_s,
+        age_s=age_s,
+        grade=grade_of(age_s, rule, has_failed=kept.failure is not None),
+        reason=kept.failure.reason if kept.failure else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What every refresh needs. `failures` are the errors of a loader that are failures of the vendor and not bugs."""
+
+    store: CacheStore
+    clock: Clock
+    hooks: Sequence[Hook]
+    counts: CacheCounts
+    failures: tuple[type[Exception], ...]
+
+    async def read(self, key: str) -> Kept:
+        """Return what is kept; what cannot be understood is counted and taken for nothing."""
+        try:
+            return await self.store.read(key)
+        except EntryDamaged:
+            self.counts.add(kind_of(key), "damaged")
+            return Kept()
+
+
+@dataclass(slots=True, kw_only=True)
+class Refresh:
+    """One refresh of one key. `kept` is what its reader saw; an outcome with a higher fence was brought by somebody else."""
+
+    shop: Workshop
+    key: str
+    load: Load
+    rule: CacheRule
+    kept: Kept
+    force: bool = False
+    how: tuple[str, ...] = ()  # further counts of this refresh: early, behind
+
+    async def seen(self, waited_for: int) -> Kept | None:
+        """Return what another process has brought since the reader looked; raise what it failed with.
+
+        Who forces a load takes another's outcome only when it was waited for.
+        """
+        before, self.kept = self.kept, await self.shop.read(self.key)
+        if self.force and not waited_for:
+            return None
+        if self.kept.entry is not None and self.kept.entry.fence > before.fence:
+            return self.kept
+        if self.kept.failure is not None and self.kept.failure.fence > before.fence:
+            raise error_of(self.kept.failure)
+        return None
+
+    async def work(self, lease: Lease) -> Kept:
+        """Load, write down the outcome under the lease's fence, and return the value or raise the failure."""
+        clock, kind = self.shop.clock, kind_of(self.key)
+        started_s = clock.monotonic_s()
+        self.shop.counts.add(kind, "refreshes", *self.how)
+        try:
+            loaded, outcome = await self._loaded()
+        except self.shop.failures as error:
+            self.shop.counts.add(kind, "errors")
+            failure = failure_of(error, self.rule, at_s=clock.now_s(), fence=lease.fence)
+            await self._write(self.shop.store.write_failure(self.key, failure))
+            self._tell(failure.code, clock.monotonic_s() - started_s)
+            raise
+        cost_s = clock.monotonic_s() - started_s
+        entry = Entry(
+            value=loaded.value,
+            meta=dict(loaded.meta),
+            stored_at_s=clock.now_s(),
+            kept_s=self.rule.kept_s,
+            cost_s=cost_s,
+            fence=lease.fence,
+        )
+        await self._write(self.shop.store.write(self.key, entry))
+        self._tell(outcome, cost_s)
+        return Kept(entry=entry)
+
+    async def _loaded(self) -> tuple[Loaded, str]:
+        """Call the loader; an answer that nothing changed is the old value again."""
+        previous = cached_of(self.kept, self.rule, now_s=self.shop.clock.now_s())
+        loaded = await self.load(previous)
+        if isinstance(loaded, Loaded):
+            return loaded, "ok"
+        if previous is None:
+            raise BadBody("the answer says that nothing changed, but nothing is kept")
+        return Loaded(previous.value, {**previous.meta, **loaded.meta}), "not-modified"
+
+    async def _write(self, writing: Awaitable[bool]) -> None:
+        """Write the outcome down; what was loaded is good even when the store does not take it."""
+        try:
+            is_written = await writing
+        except StoreUnavailable:
+            is_written = False
+        if not is_written:
+            self.shop.counts.add(kind_of(self.key), "refused_writes")
+
+    def _tell(self, outcome: str, duration_s: float) -> None:
+        refreshed = CacheRefreshed(
+            key=self.key, kind=kind_of(self.key), outcome=outcome, duration_s=duration_s, is_behind=bool(self.how)
+        )
+        tell(self.shop.hooks, refreshed)
+
+
+def failed(kept: Kept, error: Exception, rule: CacheRule, *, now_s: float) -> Kept:
+    """Return what is kept with this failure beside it."""
+    return replace(kept, failure=failure_of(error, rule, at_s=now_s))
