@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeVar
 
+from apps.sources.gates.bars import Flag
 from apps.sources.types import (
     AnalysisQuestion,
     AnalysisRecord,
@@ -29,6 +30,7 @@ from apps.sources.types import (
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
 FRESH_S = 1800.0
+BODY_BYTES_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,11 @@ class Gathered(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """An instrument with its bars."""
+    """An instrument with its bars, and what is unusual about them though it is believed."""
 
     instrument: InstrumentRecord
     bars: Gathered[CandleRecord]
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,7 @@ class Vendor:
 
     Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for.
     `quotes_for` names the sources whose outcomes its books are about. `fresh_s` is how old its last success may be
-    before the desk calls it stale; None for a vendor that is asked on demand only.
+    before the desk calls it stale; None for a vendor that is asked on demand only. `body_bytes_max` caps its answers.
     """
 
     slug: str
@@ -154,6 +157,7 @@ class Vendor:
     default_keys: tuple[str, ...] = field(default=())
     quotes_for: tuple[str, ...] = field(default=())
     fresh_s: float | None = FRESH_S
+    body_bytes_max: int = BODY_BYTES_MAX
 
     @property
     def offers(self) -> tuple[str, ...]:

@@ -11,9 +11,31 @@ from django.conf import settings
 from apps.resilience import BreakerRule, HostPort, Pace, Policy, host_of
 from apps.sources.errors import UnknownSource
 from apps.sources.ports import KeyRule, Vendor
-from apps.sources.vendors import polymarket_clob, polymarket_gamma, yahoo
+from apps.sources.vendors import (
+    alphavantage,
+    binance,
+    coincap,
+    coingecko,
+    finnhub,
+    kalshi,
+    manifold,
+    polymarket_clob,
+    polymarket_gamma,
+    yahoo,
+)
 
-_ALL = (polymarket_gamma.VENDOR, polymarket_clob.VENDOR, yahoo.VENDOR)
+_ALL = (
+    polymarket_gamma.VENDOR,
+    polymarket_clob.VENDOR,
+    binance.VENDOR,
+    coingecko.VENDOR,
+    coincap.VENDOR,
+    yahoo.VENDOR,
+    alphavantage.VENDOR,
+    finnhub.VENDOR,
+    kalshi.VENDOR,
+    manifold.VENDOR,
+)
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.slug: vendor for vendor in _ALL})
 OPEN_S, OPEN_S_MIN = 60.0, 2.0
 
@@ -44,12 +66,16 @@ def vendor_of(slug: str) -> Vendor:
 
 def connection_of(vendor: Vendor) -> Connection:
     """Return the vendor's address and policy from settings, its own published ones where they say nothing."""
-    given = settings.VENDORS.get(vendor.slug, {})
-    pace = Pace.per_minute(int(given.get("rate_per_minute") or vendor.rate_per_minute))
+    pace = Pace.per_minute(quota_of(vendor))
     # In a world that is played faster a minute is hours: the breaker's rest is shortened with everything else.
     breaker = BreakerRule(open_s=max(OPEN_S_MIN, OPEN_S / settings.SCHEDULE_SPEED))
-    policy = Policy(key=vendor.slug, pace=pace, breaker=breaker)
+    policy = Policy(key=vendor.slug, pace=pace, breaker=breaker, body_bytes_max=vendor.body_bytes_max)
     return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy, key=vendor.key, api_key=key_of(vendor))
+
+
+def quota_of(vendor: Vendor) -> int:
+    """Return the calls a minute that this vendor may get at most: the configured number, or its published one."""
+    return int(settings.VENDORS.get(vendor.slug, {}).get("rate_per_minute") or vendor.rate_per_minute)
 
 
 def key_of(vendor: Vendor) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+import structlog
+
 from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import DeskError
@@ -25,6 +27,8 @@ from apps.sources.visits import Visit
 
 T = TypeVar("T")
 F = TypeVar("F")
+log = structlog.get_logger(__name__)
+FLAGS_TOLD_MAX = 10  # of one chart; a series that is odd throughout need not fill the log
 Question = Callable[[Caller], Awaitable[Gathered[T]]]
 
 
@@ -73,6 +77,8 @@ def fetch_candles(
         return charts[0].bars
 
     batch = _fetch(vendor, "candles", question, now=now, by=by)
+    for flag in charts[0].flags[:FLAGS_TOLD_MAX]:
+        log.warning("bar_flagged", source=source, symbol=symbol, rule=flag.rule, at=flag.at.isoformat(), note=flag.note)
     return charts[0].instrument, batch
 
 

@@ -10,6 +10,11 @@ from apps.sources.ports import Caller, Reply
 HISTORY_RANGE = "5y"
 
 
+async def today(caller: Caller, symbol: str) -> Reply:
+    """Ask for what a symbol's chart says of its price now, with one bar only."""
+    return await caller.get(f"/v8/finance/chart/{quote(symbol, safe='')}", (("interval", "1d"), ("range", "1d")))
+
+
 async def chart(caller: Caller, symbol: str, since: datetime | None) -> Reply:
     """Ask for the daily bars of a symbol: all of the last five years, or those from `since` on."""
     path = f"/v8/finance/chart/{quote(symbol, safe='')}"

@@ -1,7 +1,9 @@
 """Yahoo's chart answer as it is on the wire, read strictly.
 
 Built from public descriptions of the format. Its habits: one array for each field with a null where a bar has no
-value, prices as floats with noise in the last digits, moments as whole seconds, errors inside `chart.error`.
+value, prices as floats with noise in the last digits, moments as whole seconds, errors inside `chart.error` (or
+`finance.error`, with 401, when it would rather see a browser). Bars are adjusted for splits, not for dividends, and the
+last close is `chartPreviousClose` of a chart of one day; `previousClose` is there at times only.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from apps.sources.strict import Row, excerpt_of, moment_of_seconds, parse_json
 
 FIELDS = ("open", "high", "low", "close", "volume")
 BARS_MAX = 50_000
+PRICE_DECIMALS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,10 @@ class WireMeta:
     instrument_type: str
     exchange: str
     session_ends_at: datetime | None
+    price: Decimal | None
+    last_close: Decimal | None
+    volume: Decimal | None
+    traded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,18 @@ def _meta(row: Row) -> WireMeta:
         instrument_type=row.text("instrumentType", length_max=40),
         exchange=row.text_or("exchangeName", "", length_max=40),
         session_ends_at=_session_end(row),
+        price=_price(row, "regularMarketPrice"),
+        last_close=_price(row, "previousClose") or _price(row, "chartPreviousClose"),
+        volume=row.number("regularMarketVolume", low=Decimal(0)) if row.has("regularMarketVolume") else None,
+        traded_at=row.seconds_moment("regularMarketTime") if row.has("regularMarketTime") else None,
     )
+
+
+def _price(row: Row, name: str) -> Decimal | None:
+    """Return a price without the float's noise, or None where the vendor has none: it writes zero then, or leaves it out."""
+    if not row.has(name):
+        return None
+    return row.number(name, low=Decimal(0)).quantize(PRICE_DECIMALS) or None
 
 
 def _session_end(meta: Row) -> datetime | None:
@@ -111,7 +129,7 @@ def bar_moment(bar: dict[str, object]) -> datetime:
 
 def bar_price(bar: dict[str, object], name: str) -> Decimal:
     """Return one price of a bar without the float's noise. Raises BadRow."""
-    return Row(bar).number(name, low=Decimal("0.000001")).quantize(Decimal("0.000001"))
+    return Row(bar).number(name, low=PRICE_DECIMALS).quantize(PRICE_DECIMALS)
 
 
 def bar_volume(bar: dict[str, object]) -> Decimal | None:
