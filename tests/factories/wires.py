@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 CONDITION_ID = "0x" + "ab" * 32
@@ -54,11 +55,11 @@ def settled(**changes: Any) -> dict[str, Any]:
 
 
 def clob_book(**changes: Any) -> dict[str, Any]:
-    """Return a book as the CLOB writes it: texts, best level last."""
+    """Return a book of this moment as the CLOB writes it: texts, best level last."""
     book = {
         "market": CONDITION_ID,
         "asset_id": TOKENS[0],
-        "timestamp": "1780876500123",
+        "timestamp": str(round(time.time() * 1000)),
         "hash": "0f" * 20,
         "bids": [{"price": "0.4", "size": "100"}, {"price": "0.49", "size": "20.5"}],
         "asks": [{"price": "0.6", "size": "7"}, {"price": "0.51", "size": "3"}],

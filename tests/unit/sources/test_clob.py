@@ -16,10 +16,16 @@ from apps.sources.ports import Reply
 from apps.sources.strict import parse_json
 from apps.sources.types import Level
 from apps.sources.vendors.polymarket_clob import feed
-from tests.factories.wires import TOKENS, as_body, clob_book
+from tests.factories import wires
+from tests.factories.wires import TOKENS, as_body
 
 NOW = datetime(2026, 6, 8, tzinfo=UTC)
 ASKED = frozenset(TOKENS)
+
+
+def clob_book(**changes):
+    """A book of five minutes before NOW."""
+    return wires.clob_book(**{"timestamp": "1780876500123", **changes})
 
 
 class Answers:
@@ -72,7 +78,12 @@ def test_the_digest_knows_levels_and_neither_times_nor_spellings():
         ({"bids": {}}, "bids"),
         ({"bids": ["0.5"]}, "bids"),
         ({"bids": [{"price": 0.5, "size": "1"}]}, "bids price"),
-        ({"bids": [{"price": "1.0", "size": "1"}]}, "bids price"),
+        ({"bids": [{"price": "1.0", "size": "1"}]}, "a price is not between 0 and 1"),
+        ({"bids": [{"price": "51", "size": "1"}]}, "in cents, a hundred times too large: 51"),
+        ({"bids": [{"price": "100", "size": "1"}]}, "bids price"),
+        ({"bids": [{"price": "0.52", "size": "1"}]}, "crossed: 0.52 bid above 0.51 asked"),
+        ({"timestamp": "1780790340000"}, "stale: older than 24 hours"),
+        ({"timestamp": "1780876830000"}, "of the future"),
         ({"asks": [{"price": "0", "size": "1"}]}, "asks price"),
         ({"asks": [{"price": "0.5", "size": "0"}]}, "asks size"),
         ({"asks": [{"price": "0.5", "size": "-1"}]}, "asks size"),

@@ -91,7 +91,8 @@ def test_a_market_without_fees_costs_nothing():
         ({"endDate": "tomorrow"}, "endDate"),
         ({"closed": None}, "closed"),
         ({"closed": "false"}, "closed"),
-        ({"outcomes": ["Up", "Down"]}, "outcomes"),
+        ({"outcomes": [True, False]}, "outcomes"),
+        ({"outcomes": {"0": "Up", "1": "Down"}}, "outcomes"),
         ({"outcomes": '["Up"]'}, "outcomes"),
         ({"outcomes": '["Up", "Up"]'}, "outcomes"),
         ({"clobTokenIds": None}, "clobTokenIds"),
@@ -99,11 +100,13 @@ def test_a_market_without_fees_costs_nothing():
         ({"outcomePrices": '["0.5"]'}, "outcomePrices"),
         ({"outcomePrices": '["1.5", "-0.5"]'}, "outcomePrices"),
         ({"outcomePrices": '["NaN", "1"]'}, "outcomePrices"),
-        ({"volume": 5}, "volume"),
+        ({"volume": True}, "volume"),
+        ({"volume": -5}, "volume"),
         ({"volume": "-1"}, "volume"),
         ({"feeSchedule": None}, "feeSchedule"),
         ({"feeSchedule": {"rate": 0.07, "exponent": 2}}, "exponent"),
-        ({"feeSchedule": {"rate": "0.07", "exponent": 1}}, "rate"),
+        ({"feeSchedule": {"rate": "seven", "exponent": 1}}, "rate"),
+        ({"feeSchedule": {"rate": "7", "exponent": 1}}, "rate"),
         ({"orderPriceMinTickSize": None}, "orderPriceMinTickSize"),
         ({"orderPriceMinTickSize": 0}, "orderPriceMinTickSize"),
     ],
@@ -172,7 +175,7 @@ def test_one_bad_row_is_named_and_the_rest_is_kept():
     ]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"markets": {}}', b'{"data": []}', b'{"markets": [NaN]}', b'{"markets": ['])
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"markets": {}}', b'{"items": []}', b'{"markets": [NaN]}', b'{"markets": ['])
 def test_a_bad_first_page_is_an_error_and_a_bad_later_one_leaves_the_list_incomplete(body):
     with pytest.raises(BadAnswer):
         asyncio.run(feed.open_markets(Pages(body)))

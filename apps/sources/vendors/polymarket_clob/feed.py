@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from apps.sources.errors import BadAnswer, BadRow
-from apps.sources.gathering import gather, lost
+from apps.core.errors import Transient
+from apps.sources.errors import BadRow
+from apps.sources.gates.books import believed, digest_of, in_order, once
+from apps.sources.gates.pages import missing
+from apps.sources.gathering import gather
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import BookRecord, Level, PricePoint
 from apps.sources.vendors.polymarket_clob import client, wire
@@ -17,43 +19,49 @@ from apps.sources.vendors.polymarket_clob.wire import WireLevel
 
 
 async def books(caller: Caller, outcome_keys: Sequence[str]) -> Gathered[BookRecord]:
-    """Fetch the books of these outcomes; those without one are left out. Raises BadAnswer when no answer is believable."""
+    """Fetch the books of these outcomes; those without one are left out. Raises what the first question raises."""
     gathered: Gathered[BookRecord] = Gathered()
     for start in range(0, len(outcome_keys), client.BOOKS_PER_CALL):
-        asked = outcome_keys[start : start + client.BOOKS_PER_CALL]
-        reply = await client.books(caller, asked)
         try:
-            rows = wire.read_books(reply.body)
-        except BadAnswer as error:
+            gathered = gathered.plus(await _some_books(caller, outcome_keys[start : start + client.BOOKS_PER_CALL]))
+        except Transient as error:
             if start == 0:
                 raise
-            gathered = gathered.plus(lost(error))
-            continue
-        read = partial(as_record, asked=frozenset(asked), received_at=reply.received_at)
-        gathered = gathered.plus(gather(rows, read, key="asset_id"))
-    return gathered
+            gathered = gathered.plus(missing(error))
+    return once(gathered)
+
+
+async def _some_books(caller: Caller, asked: Sequence[str]) -> Gathered[BookRecord]:
+    reply = await client.books(caller, asked)
+    read = partial(as_record, asked=frozenset(asked), received_at=reply.received_at)
+    return gather(wire.read_books(reply.body), read, key="asset_id")
 
 
 async def price_history(caller: Caller, outcome_key: str) -> Gathered[PricePoint]:
-    """Fetch the last day of an outcome's price. Raises BadAnswer."""
+    """Fetch the last day of an outcome's price, oldest first, each moment once. Raises BadAnswer."""
     reply = await client.prices_history(caller, outcome_key)
-    return gather(wire.read_history(reply.body), partial(as_point, outcome_key=outcome_key), key="t")
+    return in_order(gather(wire.read_history(reply.body), partial(as_point, outcome_key=outcome_key), key="t"))
 
 
 def as_record(value: object, *, asked: frozenset[str], received_at: datetime) -> BookRecord:
-    """Turn one raw book into the desk's record, best level first. Raises BadRow."""
+    """Turn one raw book into the desk's record, best level first. Raises BadRow, also for what the gates refuse.
+
+    The tick of a market becomes finer near its end; prices are taken as they are and never held against a tick.
+    """
     book = wire.read_book(value)
     if book.asset_id not in asked:
         raise BadRow("asset_id is not one that was asked for")
     bids = tuple(Level(level.price, level.size) for level in sorted(book.bids, key=_price, reverse=True))
     asks = tuple(Level(level.price, level.size) for level in sorted(book.asks, key=_price))
-    return BookRecord(
-        outcome_key=book.asset_id,
-        bids=bids,
-        asks=asks,
-        vendor_at=book.at,
-        received_at=received_at,
-        digest=digest_of(bids, asks),
+    return believed(
+        BookRecord(
+            outcome_key=book.asset_id,
+            bids=bids,
+            asks=asks,
+            vendor_at=book.at,
+            received_at=received_at,
+            digest=digest_of(bids, asks),
+        )
     )
 
 
@@ -61,15 +69,6 @@ def as_point(value: object, *, outcome_key: str) -> PricePoint:
     """Turn one raw point into the desk's record. Raises BadRow."""
     point = wire.read_point(value)
     return PricePoint(outcome_key=outcome_key, at=point.at, price=point.price)
-
-
-def digest_of(bids: Sequence[Level], asks: Sequence[Level]) -> str:
-    """Return a fingerprint of a book's levels; the same levels give the same one, however the numbers are written.
-
-    The vendor's own hash covers the time too and would call an unchanged book new.
-    """
-    sides = ("|".join(f"{level.price.normalize()}:{level.units.normalize()}" for level in side) for side in (bids, asks))
-    return hashlib.sha256("#".join(sides).encode()).hexdigest()[:32]
 
 
 def _price(level: WireLevel) -> Decimal:

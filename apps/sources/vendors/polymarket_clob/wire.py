@@ -1,6 +1,9 @@
 """The CLOB's book and price history as they are on the wire, read strictly.
 
-Prices and sizes are texts, the timestamp is a text of milliseconds, and the best level of each side comes last.
+Prices and sizes are texts, the timestamp is a text of milliseconds, and the best level of each side comes last
+(https://docs.polymarket.com/developers/open-api/get-book.json). A token without a book is left out of the answer.
+`tick_size`, `min_order_size` and `neg_risk` stand in the answer too; the desk takes a market's tick and least order from
+Gamma, and a book of a negative-risk market is read like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from decimal import Decimal
 from apps.sources.errors import BadRow
 from apps.sources.strict import Row, as_mapping, as_rows, moment_of_milliseconds, number_in, parse_json
 
-LOWEST, HIGHEST = Decimal("0.0001"), Decimal("0.9999")
+# Wider than prices are, so that the gates of books can say what is wrong: cents where units are meant.
+LOWEST, HIGHEST = Decimal("0.0001"), Decimal("99.99")
 SMALLEST_SIZE = Decimal("0.000001")
 LEVELS_MAX = 2_000
 PRICE_DECIMALS = Decimal("0.000001")

@@ -1,7 +1,9 @@
 """Gamma's addresses and parameters.
 
 Lists are read by keyset: `after_cursor` names the place, `next_cursor` in the answer the following one, and its
-absence the end (https://docs.polymarket.com). A page holds at most 100 markets whatever is asked for.
+absence the end (https://docs.polymarket.com/api-reference/markets/list-markets-keyset-pagination). A page holds at most
+100 markets whatever is asked for, so a short page is no end. A parameter named `cursor` is ignored and gives the first
+page for ever. `closed` is always said: without it markets hide the closed ones and `/events` shows both kinds.
 """
 
 from __future__ import annotations

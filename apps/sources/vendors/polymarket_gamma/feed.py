@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from apps.sources.errors import BadAnswer
-from apps.sources.gathering import gather, lost
+from apps.sources.gates.pages import Page, walk
+from apps.sources.gathering import gather
 from apps.sources.ports import Caller, Gathered, Reply
 from apps.sources.types import (
     CATEGORY_LENGTH,
@@ -30,16 +30,11 @@ STATUSES: dict[str, ResolutionStatus] = {"proposed": "proposed", "disputed": "di
 
 async def open_markets(caller: Caller) -> Gathered[MarketRecord]:
     """Fetch all open markets, page by page, the most traded first. Raises BadAnswer when not one page is believable."""
-    gathered: Gathered[MarketRecord] = Gathered()
-    cursor = ""
-    for number in range(PAGES_MAX):
-        reply = await client.page(caller, closed=False, cursor=cursor)
-        part, following = _read(reply, is_first=number == 0)
-        gathered = gathered.plus(part)
-        if not following or following == cursor:
-            break
-        cursor = following
-    return gathered
+
+    async def ask(cursor: str) -> Page:
+        return _read(await client.page(caller, closed=False, cursor=cursor))
+
+    return await walk(ask, pages_max=PAGES_MAX)
 
 
 async def market_states(caller: Caller, keys: Sequence[str]) -> Gathered[MarketRecord]:
@@ -52,23 +47,17 @@ async def market_states(caller: Caller, keys: Sequence[str]) -> Gathered[MarketR
 
 async def _some_states(caller: Caller, keys: Sequence[str]) -> Gathered[MarketRecord]:
     """Ask twice, since one question is answered with open or with closed markets, never with both."""
-    still_open, _ = _read(await client.page(caller, closed=False, keys=keys), is_first=True)
+    still_open, _ = _read(await client.page(caller, closed=False, keys=keys))
     seen = {record.key for record in still_open.records}
     missing = [key for key in keys if key not in seen]
     if not missing:
         return still_open
-    closed, _ = _read(await client.page(caller, closed=True, keys=missing), is_first=True)
+    closed, _ = _read(await client.page(caller, closed=True, keys=missing))
     return still_open.plus(closed)
 
 
-def _read(reply: Reply, *, is_first: bool) -> tuple[Gathered[MarketRecord], str]:
-    """Read one page; a bad first page is an error, a bad later one leaves the list incomplete."""
-    try:
-        rows, cursor = wire.read_page(reply.body)
-    except BadAnswer as error:
-        if is_first:
-            raise
-        return lost(error), ""
+def _read(reply: Reply) -> Page:
+    rows, cursor = wire.read_page(reply.body)
     return gather(rows, as_record, key="conditionId"), cursor
 
 

@@ -1,24 +1,33 @@
 """Gamma's market object as it is on the wire, read strictly.
 
-Its habits: lists of outcomes, prices and token ids are JSON inside texts; volume is a text beside a number of nearly
-the same name; moments come in two spellings; fields that do not apply are missing rather than null.
+Its habits: lists of outcomes, prices and token ids are JSON inside texts, in some answers lists; numbers are numbers, in
+some answers texts; volume is a text beside a number of nearly the same name; moments come in two spellings; fields that
+do not apply are missing rather than null; `active` stays true on markets that are closed.
+
+A page of markets comes in four shapes: `{"markets": […], "next_cursor"}` (`/markets/keyset`), a bare list (`/markets`),
+`{"data": […]}`, and events with their markets inside (`/events`, `/events/keyset`). Source of the keyset form:
+https://docs.polymarket.com/api-reference/markets/list-markets-keyset-pagination
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from apps.sources.errors import BadRow
-from apps.sources.strict import NUMBER_MAX, Row, as_mapping, as_rows, number_in, parse_json
+from apps.sources.errors import BadAnswer, BadRow
+from apps.sources.strict import NUMBER_MAX, Row, as_mapping, as_rows, excerpt_of, number_in, parse_json
 
 ZERO, ONE = Decimal(0), Decimal(1)
 CONDITION_ID = re.compile(r"0x[0-9a-f]{64}")
 TOKEN_ID = re.compile(r"[0-9]{1,80}")
 OUTCOMES_MAX = 50
 CURSOR_LENGTH_MAX = 4_000
+LISTS = ("markets", "data", "events")
+TEXT_LISTS = ("outcomes", "outcomePrices", "clobTokenIds")
+NUMBERS = ("orderPriceMinTickSize", "orderMinSize", "volumeNum")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +69,35 @@ class GammaMarket:
 
 
 def read_page(body: bytes) -> tuple[list[object], str]:
-    """Return the raw rows of a keyset page and the cursor of the next ("" at the end). Raises BadAnswer."""
-    page = as_mapping(parse_json(body), what="the page of markets")
-    rows = as_rows(page.get("markets"), what="the list of markets")
+    """Return the raw markets of a page in any of its shapes and the cursor of the next ("" at the end). Raises BadAnswer."""
+    value = parse_json(body)
+    if isinstance(value, list):
+        return _flat(value), ""
+    page = as_mapping(value, what="the page of markets")
+    name = next((name for name in LISTS if name in page), "")
+    if not name:
+        raise BadAnswer(f"the page of markets has none of {', '.join(LISTS)}", excerpt=excerpt_of(body))
     cursor = page.get("next_cursor")
+    rows = _flat(as_rows(page[name], what=f"the list of {name}"))
     return rows, cursor if isinstance(cursor, str) and len(cursor) <= CURSOR_LENGTH_MAX else ""
+
+
+def _flat(rows: list[object]) -> list[object]:
+    """Return the markets among the rows, and those inside the events among them, each with its event."""
+    flat: list[object] = []
+    for row in rows:
+        nested = row.get("markets") if isinstance(row, dict) else None
+        if isinstance(row, dict) and isinstance(nested, list) and "conditionId" not in row:
+            event = {name: value for name, value in row.items() if name != "markets"}
+            flat += [{"events": [event], **market} if isinstance(market, dict) else market for market in nested]
+        else:
+            flat.append(row)
+    return flat
 
 
 def read_market(value: object) -> GammaMarket:
     """Read one market. Raises BadRow naming the first field that is not believed."""
-    row = Row(value)
+    row = Row(_as_written(value))
     outcomes, token_ids = _outcomes(row)
     closed, is_active, is_archived = row.flag("closed"), row.flag("active"), row.flag("archived", default=False)
     return GammaMarket(
@@ -95,6 +123,36 @@ def read_market(value: object) -> GammaMarket:
         volume=_volume(row),
         uma_status=row.text_or("umaResolutionStatus", ""),
     )
+
+
+def _as_written(value: object) -> object:
+    """Return a market as `/markets/keyset` writes it: lists inside texts, numbers as numbers, the volume as a text."""
+    if not isinstance(value, dict):
+        return value
+    fields: dict[str, object] = {**value, **_numbers(value, NUMBERS)}
+    for name in TEXT_LISTS:
+        fields[name] = _in_text(value.get(name))
+    if isinstance(value.get("feeSchedule"), dict):
+        fields["feeSchedule"] = {**value["feeSchedule"], **_numbers(value["feeSchedule"], ("rate", "exponent"))}
+    if _is_number(value.get("volume")):
+        fields["volume"] = str(value["volume"])
+    return fields
+
+
+def _numbers(fields: dict[str, object], names: tuple[str, ...]) -> dict[str, object]:
+    texts = {name: fields[name] for name in names if isinstance(fields.get(name), str)}
+    return {name: number_in(text, name, low=ZERO) for name, text in texts.items()}
+
+
+def _in_text(value: object) -> object:
+    """Return a list of texts or numbers as JSON inside a text; anything else stays for the reader to refuse."""
+    if not isinstance(value, list) or not all(isinstance(item, str) or _is_number(item) for item in value):
+        return value
+    return json.dumps([str(item) for item in value])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def _outcomes(row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
