@@ -17,10 +17,15 @@ from apps.sources.vendors import (
     coincap,
     coingecko,
     finnhub,
+    google_news,
     kalshi,
     manifold,
+    newsapi,
+    openai,
     polymarket_clob,
     polymarket_gamma,
+    reddit,
+    twitter,
     yahoo,
 )
 
@@ -35,6 +40,11 @@ _ALL = (
     finnhub.VENDOR,
     kalshi.VENDOR,
     manifold.VENDOR,
+    newsapi.VENDOR,
+    google_news.VENDOR,
+    reddit.VENDOR,
+    twitter.VENDOR,
+    openai.VENDOR,
 )
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.slug: vendor for vendor in _ALL})
 OPEN_S, OPEN_S_MIN = 60.0, 2.0
