@@ -4,7 +4,9 @@
     ├── Refused              the kit said no, nothing was sent
     │   ├── BreakerOpen      the other side failed too often; `retry_after_s` says when a probe may go
     │   ├── PaceExceeded     the next free slot of the limiter lies beyond the deadline
-    │   └── AddressRefused   the address is not one that the kit may call
+    │   ├── BulkheadFull     too many calls to this other side are on their way already
+    │   ├── AddressRefused   the address is not one that the kit may call
+    │   └── RequestRefused   the request itself cannot be sent safely
     ├── CallFailed           it was sent, and no usable answer came
     │   ├── TimedOut
     │   ├── ConnectionFailed
@@ -63,10 +65,23 @@ class PaceExceeded(Refused):
     code = "pace-exceeded"
 
 
+class BulkheadFull(Refused):
+    """Too many calls to this other side are on their way or in line."""
+
+    transient = True
+    code = "bulkhead-full"
+
+
 class AddressRefused(Refused):
     """The address is private, local or otherwise not one to call; allow its host if it is meant."""
 
     code = "address-refused"
+
+
+class RequestRefused(Refused):
+    """The request cannot be sent safely: its method or a header carries characters that end a line or a word."""
+
+    code = "request-refused"
 
 
 class CallFailed(KitError):

@@ -147,6 +147,7 @@ class Layers:
         return answer
 
     def _response(self, answer: Answer, journey: Journey, duration_s: float) -> Response:
+        journey.redirects = answer.redirects
         return Response(
             status=answer.status,
             headers=answer.headers,

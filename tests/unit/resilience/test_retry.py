@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from email.utils import formatdate
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.resilience.errors import BreakerOpen, HttpStatus, PaceExceeded, RedirectRefused, TimedOut
 from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule, delay_before_retry
-from apps.resilience.retry_after import RETRY_AFTER_S_MAX, seconds_of
-
-NOW_S = 1_700_000_000.0
 
 
 @given(attempt=st.integers(1, 3), share=st.floats(0, 0.999))
@@ -54,21 +49,3 @@ def test_a_fresh_process_may_repeat_three_times_before_it_has_earned_any():
     budget = RetryBudget(RetryRule())
     budget.earn()
     assert [budget.spend() for _ in range(5)] == [True, True, True, False, False]
-
-
-def test_retry_after_in_seconds_and_as_a_date():
-    assert seconds_of("120", now_s=NOW_S) == 120.0
-    assert seconds_of(formatdate(NOW_S + 90, usegmt=True), now_s=NOW_S) == 90.0
-    assert seconds_of(formatdate(NOW_S - 90, usegmt=True), now_s=NOW_S) == 0.0
-    assert seconds_of("99999999999", now_s=NOW_S) == RETRY_AFTER_S_MAX
-
-
-@pytest.mark.parametrize("value", [None, "", "soon", "-5", "1.5", "nan", "１２", "9" * 65, "Wed, 99 Nov 2026 99:99:99 GMT"])
-def test_an_unreadable_wish_is_no_wish(value):
-    assert seconds_of(value, now_s=NOW_S) is None
-
-
-@given(st.text(max_size=80))
-def test_any_header_gives_a_wait_within_a_day_or_none(value):
-    wish_s = seconds_of(value, now_s=NOW_S)
-    assert wish_s is None or 0 <= wish_s <= RETRY_AFTER_S_MAX
