@@ -33,6 +33,9 @@ from apps.resilience.errors import (
     TimedOut,
 )
 from apps.resilience.exchange import Journey, Request, Response
+from apps.resilience.figures import (
+    FigureStore,
+)
 from apps.resilience.freshness import CacheRule, Grade
 from apps.resilience.hooks import (
     AttemptFinished,
@@ -49,6 +52,12 @@ from apps.resilience.hooks import (
 )
 from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.perf import (
+    PerfMonitor,
+)
+from apps.resilience.perf_report import (
+    PerfReport,
+)
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
 from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule
@@ -67,6 +76,12 @@ from apps.resilience.standing_in import (
 )
 from apps.resilience.stores.cache_fallback import CacheFallback
 from apps.resilience.stores.fallback import FallbackStore
+from apps.resilience.stores.figures_memory import (
+    MemoryFigures,
+)
+from apps.resilience.stores.figures_redis import (
+    RedisFigures,
+)
 from apps.resilience.stores.memory import MemoryStore
 from apps.resilience.stores.memory_cache import MemoryCache
 from apps.resilience.stores.redis import RedisStore
@@ -101,6 +116,7 @@ __all__ = [
     "FailureHandled",
     "FallbackStore",
     "Feedback",
+    "FigureStore",
     "Grade",
     "Held",
     "Hook",
@@ -113,15 +129,19 @@ __all__ = [
     "LeaseStore",
     "Loaded",
     "MemoryCache",
+    "MemoryFigures",
     "MemoryStore",
     "MultiOutcome",
     "NotModified",
     "Pace",
     "PaceExceeded",
     "PaceState",
+    "PerfMonitor",
+    "PerfReport",
     "Policy",
     "RedirectRefused",
     "RedisCache",
+    "RedisFigures",
     "RedisStore",
     "Refused",
     "Request",
