@@ -10,29 +10,41 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.conf import settings
 from prometheus_client import Histogram
 
 from apps.core.db import in_transaction
+from apps.core.errors import DeskError
 from apps.resilience import (
+    AllSourcesFailed,
     AttemptFinished,
     BreakerChanged,
     BreakerState,
+    Cached,
+    CacheFallback,
+    CacheRule,
     Client,
     Event,
     FallbackStore,
     HostPort,
+    Loaded,
+    MemoryCache,
     MemoryStore,
     PaceState,
+    RedisCache,
     RedisStore,
     Request,
     RetryScheduled,
+    StaleCache,
     StoreFellBack,
+    multi_source_fetch,
 )
 from apps.sources import registry
 from apps.sources.calling import Journal, VendorCaller
@@ -56,14 +68,24 @@ _making = threading.Lock()
 _is_in_transaction: ContextVar[bool] = ContextVar("is_in_transaction", default=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking(Generic[T]):
+    """A question to one vendor, and the journal that notes how it goes."""
+
+    vendor: Vendor
+    journal: Journal
+    question: Callable[[Caller], Awaitable[T]]
+
+
 class Engine:
-    """An event loop in a thread of its own with the client that lives in it."""
+    """An event loop in a thread of its own with the client and the cache of answers that live in it."""
 
     def __init__(self, redis_url: str, allowed_hosts: frozenset[HostPort]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sources-http", daemon=True)
         self._thread.start()
         self.client = self.run(_make_client(redis_url, allowed_hosts))
+        self.cache = self.run(_make_cache(redis_url))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and wait for its result; what interrupts the waiting cancels the work."""
@@ -75,7 +97,8 @@ class Engine:
 
     def stop(self) -> None:
         """Close the client's connections and end the thread."""
-        asyncio.run_coroutine_threadsafe(self.client.close(), self._loop).result(CLOSE_TIMEOUT_S)
+        for closing in (self.cache.close(), self.client.close()):
+            asyncio.run_coroutine_threadsafe(closing, self._loop).result(CLOSE_TIMEOUT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_TIMEOUT_S)
         self._loop.close()
@@ -87,32 +110,71 @@ def ask(vendor: Vendor, journal: Journal, question: Callable[[Caller], Awaitable
     Raises CallInTransaction, before anything is sent, when a database transaction is open.
     """
     engine = _engine()
-    connection = registry.connection_of(vendor)
-    caller = VendorCaller(
-        client=engine.client, slug=vendor.slug, connection=connection, journal=journal, correlation_id=_correlation_id()
-    )
+    caller = _caller(engine, vendor, journal)
 
     async def work() -> T:
         return await question(caller)
 
+    return _run(engine, work())
+
+
+def ask_all(askings: Sequence[Asking[T]], *, timeout_s: float) -> Mapping[str, T | Exception]:
+    """Put a question to each of several vendors at once and return, by slug, what each answered or how it failed.
+
+    Each is given `timeout_s`; a failure is a value and costs the others nothing.
+    """
+    engine = _engine()
+    asks = {asking.vendor.slug: partial(asking.question, _caller(engine, asking.vendor, asking.journal)) for asking in askings}
+
+    async def work() -> Mapping[str, T | Exception]:
+        try:
+            outcome = await multi_source_fetch(asks, mode="all", timeout_s=timeout_s)
+        except AllSourcesFailed as error:
+            return error.failures
+        return {**outcome.values, **outcome.failures}
+
+    return _run(engine, work())
+
+
+def peek(key: str, rule: CacheRule) -> Cached | None:
+    """Return the answer that is kept under `key`, graded by its age, or None."""
+    engine = _engine()
+    return engine.run(engine.cache.peek(key, rule=rule))
+
+
+def keep(key: str, value: bytes, rule: CacheRule) -> None:
+    """Keep an answer, in Redis for all processes and in this one for when Redis is gone."""
+    engine = _engine()
+    engine.run(engine.cache.put(key, Loaded(value), rule=rule))
+
+
+def _run(engine: Engine, work: Coroutine[Any, Any, T]) -> T:
     # The loop's thread has no database connection of its own: what holds here travels with the context.
     token = _is_in_transaction.set(in_transaction())
     try:
-        return engine.run(work())
+        return engine.run(work)
     finally:
         _is_in_transaction.reset(token)
 
 
-def look_breaker(slug: str) -> BreakerState:
-    """Return the state of a vendor's breaker."""
-    engine = _engine()
-    return engine.run(engine.client.look_breaker(slug))
+def _caller(engine: Engine, vendor: Vendor, journal: Journal) -> VendorCaller:
+    connection = registry.connection_of(vendor)
+    return VendorCaller(
+        client=engine.client, slug=vendor.slug, connection=connection, journal=journal, correlation_id=_correlation_id()
+    )
 
 
-def look_pace(slug: str) -> PaceState:
-    """Return the state of a vendor's limiter."""
+def look(slugs: Sequence[str]) -> dict[str, tuple[BreakerState, PaceState]]:
+    """Return the state of the breaker and the limiter of each vendor, asked for all at once."""
     engine = _engine()
-    return engine.run(engine.client.look_pace(slug))
+
+    async def both(slug: str) -> tuple[BreakerState, PaceState]:
+        return await engine.client.look_breaker(slug), await engine.client.look_pace(slug)
+
+    async def all_of_them() -> list[tuple[BreakerState, PaceState]]:
+        return list(await asyncio.gather(*(both(slug) for slug in slugs)))
+
+    return dict(zip(slugs, engine.run(all_of_them()), strict=True))
 
 
 def reset(slug: str) -> None:
@@ -152,6 +214,11 @@ async def _make_client(redis_url: str, allowed_hosts: frozenset[HostPort]) -> Cl
     hooks = (_tell_log, _measure)
     store = FallbackStore(RedisStore(redis_url), MemoryStore(), hooks=hooks)
     return Client(store=store, hooks=hooks, before_request=(refuse_inside_transaction,), allowed_hosts=allowed_hosts)
+
+
+async def _make_cache(redis_url: str) -> StaleCache:
+    hooks = (_tell_log,)
+    return StaleCache(store=CacheFallback(RedisCache(redis_url), MemoryCache(), hooks=hooks), hooks=hooks, failures=(DeskError,))
 
 
 def _tell_log(event: Event) -> None:
