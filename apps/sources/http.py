@@ -49,9 +49,11 @@ from apps.resilience import (
 from apps.sources import registry
 from apps.sources.calling import Journal, VendorCaller
 from apps.sources.errors import CallInTransaction
+from apps.sources.files import FileCaller
 from apps.sources.ports import Caller, Vendor
 
 T = TypeVar("T")
+Load = Callable[[Cached | None], Awaitable[Loaded]]
 EngineKey = tuple[int, str, frozenset[HostPort]]
 log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT_S = 5.0
@@ -136,6 +138,21 @@ def ask_all(askings: Sequence[Asking[T]], *, timeout_s: float) -> Mapping[str, T
     return _run(engine, work())
 
 
+def answered(asking: Asking[T]) -> Awaitable[T]:
+    """Put a question from inside of a loader that `fetch_kept` runs. Raises the room's errors."""
+    return asking.question(_caller(_engine(), asking.vendor, asking.journal))
+
+
+def fetch_kept(key: str, load: Load, *, rule: CacheRule, force: bool) -> Cached:
+    """Return the answer that is kept under `key`, loaded if it must be, and graded by its age.
+
+    `force` loads whatever is kept. An older answer is served, with the reason, when the load fails; raises the load's
+    error when there is none.
+    """
+    engine = _engine()
+    return _run(engine, engine.cache.fetch(key, load, rule=rule, force=force))
+
+
 def peek(key: str, rule: CacheRule) -> Cached | None:
     """Return the answer that is kept under `key`, graded by its age, or None."""
     engine = _engine()
@@ -157,8 +174,10 @@ def _run(engine: Engine, work: Coroutine[Any, Any, T]) -> T:
         _is_in_transaction.reset(token)
 
 
-def _caller(engine: Engine, vendor: Vendor, journal: Journal) -> VendorCaller:
+def _caller(engine: Engine, vendor: Vendor, journal: Journal) -> Caller:
     connection = registry.connection_of(vendor)
+    if registry.is_folder(connection.base_url):
+        return FileCaller(base_url=connection.base_url, slug=vendor.slug, size_max=vendor.body_bytes_max, journal=journal)
     return VendorCaller(
         client=engine.client, slug=vendor.slug, connection=connection, journal=journal, correlation_id=_correlation_id()
     )

@@ -65,3 +65,19 @@ BACKUP_DIR = env.text("BACKUP_DIR", str(BASE_DIR / ".local" / "backups"), "where
 PG_BIN_DIR = env.text("PG_BIN_DIR", "", "folder of pg_dump, pg_restore and initdb; empty: the wheel's, then PATH")
 CRYPTO_SYMBOLS = tuple(env.words("CRYPTO_SYMBOLS", "BTC,ETH,SOL", "pairs against USDT that the desk follows on binance"))
 INSTRUMENT_SYMBOLS = tuple(env.words("INSTRUMENT_SYMBOLS", "^GSPC,^IXIC,CL=F,^VIX", "instruments that the desk follows on yahoo"))
+SCREEN_CRYPTO = tuple(
+    env.words(
+        "SCREEN_CRYPTO",
+        "BTC,ETH,XRP,BNB,SOL,DOGE,TRX,ADA,LINK,SUI,XLM,BCH,AVAX,HBAR,LTC,SHIB,TON,DOT,UNI,AAVE,NEAR,APT,ICP,ETC,ARB,VET,ATOM,FIL,"
+        "ALGO,OP",
+        "coins that manage.py screen crypto shows",
+    )
+)
+SCREEN_STOCKS = tuple(
+    env.words(
+        "SCREEN_STOCKS",
+        "AAPL,MSFT,NVDA,AMZN,GOOGL,META,AVGO,TSLA,BRK-B,JPM,LLY,V,XOM,UNH,MA,COST,JNJ,PG,HD,WMT,NFLX,ABBV,BAC,CRM,ORCL,KO,CVX,MRK,"
+        "AMD,PEP",
+        "shares, indices and futures, as Yahoo names them, that manage.py screen stocks shows",
+    )
+)

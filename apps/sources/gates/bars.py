@@ -156,7 +156,9 @@ def _home(placed: Sequence[_Placed]) -> int:
     """Return the step of scale that the series is believed on."""
     has_volume = any(one.bar.volume for one in placed)
     single = [(one.step, one.bar) for one in placed if one.step is not None]
-    runs = [(step, [bar for _, bar in run]) for step, run in groupby(single, key=lambda pair: pair[0])]
+    runs: list[tuple[int, list[CandleRecord]]] = [
+        (step, [bar for _, bar in run]) for step, run in groupby(single, key=lambda pair: pair[0])
+    ]
     traded = [(step, sum(1 for bar in run if bar.volume or not has_volume)) for step, run in runs]
     if traded and traded[-1][1] >= RUN_BARS_MIN:
         return traded[-1][0]

@@ -1,5 +1,6 @@
 """The room's verbs: fetching from vendors, and keeping the sources themselves."""
 
+from apps.sources.services.analysis import analyse
 from apps.sources.services.everything import fetch_everything
 from apps.sources.services.fetching import (
     fetch_books,
@@ -10,8 +11,11 @@ from apps.sources.services.fetching import (
 )
 from apps.sources.services.forgetting import forget_old_fetches
 from apps.sources.services.keeping import ensure_sources, pause, reset_breaker, resume, self_check
+from apps.sources.services.screening import screen
+from apps.sources.services.tickers import fetch_tickers
 
 __all__ = [
+    "analyse",
     "ensure_sources",
     "fetch_books",
     "fetch_candles",
@@ -19,9 +23,11 @@ __all__ = [
     "fetch_market_states",
     "fetch_markets",
     "fetch_price_history",
+    "fetch_tickers",
     "forget_old_fetches",
     "pause",
     "reset_breaker",
     "resume",
+    "screen",
     "self_check",
 ]

@@ -10,6 +10,7 @@ from apps.core.db import durable
 from apps.sources.ports import Vendor
 from apps.sources.registry import VENDORS, vendor_of
 from apps.sources.services.fetching import fetch_books, fetch_candles, fetch_markets
+from apps.sources.services.tickers import fetch_tickers
 from apps.sources.types import Batch, FetchCounts
 
 BOOKS_MAX = 40  # enough to see that books come; the desk itself asks for what it watches
@@ -39,6 +40,8 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
     if vendor.candles is not None:
         for symbol in keys or vendor.default_keys:
             yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
+    if vendor.tickers is not None:
+        yield fetch_tickers(source=vendor.slug, symbols=keys or vendor.default_keys, now=now, by=by)
 
 
 def _open_outcomes(*, now: datetime, by: str) -> list[str]:
