@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -13,10 +14,13 @@ from apps.sources.errors import UnknownSource
 from apps.sources.ports import KeyRule, Vendor
 from apps.sources.vendors import (
     alphavantage,
+    betfair_stream,
     binance,
     coincap,
     coingecko,
     finnhub,
+    football_data,
+    goalserve,
     google_news,
     kalshi,
     manifold,
@@ -45,6 +49,9 @@ _ALL = (
     reddit.VENDOR,
     twitter.VENDOR,
     openai.VENDOR,
+    goalserve.VENDOR,
+    football_data.VENDOR,
+    betfair_stream.VENDOR,
 )
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.slug: vendor for vendor in _ALL})
 OPEN_S, OPEN_S_MIN = 60.0, 2.0
@@ -110,7 +117,12 @@ def base_url_of(vendor: Vendor) -> str:
     return str(given.get("base_url") or vendor.base_url).rstrip("/")
 
 
+def is_folder(base_url: str) -> bool:
+    """Tell whether an address is a folder of this machine, which has no host."""
+    return urlsplit(base_url).scheme == "file"
+
+
 def configured_hosts() -> frozenset[HostPort]:
     """Return the hosts that settings name on purpose: only these may be local ones."""
     given = (settings.VENDORS.get(slug, {}).get("base_url") for slug in VENDORS)
-    return frozenset(host_of(str(url)) for url in given if url)
+    return frozenset(host_of(str(url)) for url in given if url and not is_folder(str(url)))
