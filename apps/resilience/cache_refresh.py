@@ -14,6 +14,7 @@ from apps.resilience.freshness import CacheRule, grade_of
 from apps.resilience.hooks import CacheRefreshed, Hook, tell
 from apps.resilience.leases import Lease
 
+AHEAD_S_MAX = 60.0
 Load = Callable[[Cached | None], Awaitable[Loaded | NotModified]]
 
 
@@ -22,13 +23,17 @@ def kind_of(key: str) -> str:
     return key.partition(":")[0]
 
 
+def age_s_of(entry: Entry, *, now_s: float) -> float | None:
+    """Return the age of the value. Another machine's clock may be a little ahead; a value from far ahead has no age."""
+    age_s = now_s - entry.stored_at_s
+    return None if age_s < -AHEAD_S_MAX else max(0.0, age_s)
+
+
 def cached_of(kept: Kept, rule: CacheRule, *, now_s: float) -> Cached | None:
     """Return the kept value as it is served now, or None when there is none that is young enough to be served at all."""
     entry = kept.entry
-    if entry is None:
-        return None
-    age_s = max(0.0, now_s - entry.stored_at_s)  # another machine's clock may be ahead of ours
-    if age_s >= rule.kept_s:
+    age_s = None if entry is None else age_s_of(entry, now_s=now_s)
+    if entry is None or age_s is None or age_s >= rule.kept_s:
         return None
     return Cached(
         value=entry.value,

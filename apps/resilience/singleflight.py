@@ -141,8 +141,10 @@ class Singleflight(Generic[T]):
             while not (await asyncio.wait({task}, timeout=lease.lease_s / RENEWALS_PER_LEASE))[0]:
                 await self._renew(lease)
         finally:
-            task.cancel()  # when we are broken off; a finished task does not mind
-        return await task
+            if not task.done():  # we are broken off: the lease is given back when the work has stopped
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        return task.result()
 
     async def _renew(self, lease: Lease) -> bool:
         """Renew; a store that is away for a moment is asked again at the next beat."""

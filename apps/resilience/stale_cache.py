@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from apps.resilience.cache_failures import error_of
 from apps.resilience.cache_ports import Cached, CacheStore, Entry, Kept, Loaded
-from apps.resilience.cache_refresh import Load, Refresh, Workshop, cached_of, failed, kind_of
+from apps.resilience.cache_refresh import Load, Refresh, Workshop, age_s_of, cached_of, failed, kind_of
 from apps.resilience.cache_statistics import CacheCounts, CacheStatistics, by_kind
 from apps.resilience.clock import Clock, SystemClock, chance
 from apps.resilience.errors import KitError, StoreUnavailable
@@ -125,7 +125,7 @@ class StaleCache:
     def _standing(self, kept: Kept) -> Standing:
         now_s, entry, failure = self._clock.now_s(), kept.entry, kept.failure
         return Standing(
-            age_s=max(0.0, now_s - entry.stored_at_s) if entry else None,
+            age_s=age_s_of(entry, now_s=now_s) if entry else None,
             cost_s=entry.cost_s if entry else 0.0,
             failure_age_s=max(0.0, now_s - failure.failed_at_s) if failure else None,
             is_lasting=failure is not None and not failure.transient,

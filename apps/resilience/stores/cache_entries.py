@@ -7,8 +7,9 @@ else, is found out and taken for nothing.
 from __future__ import annotations
 
 import json
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -43,7 +44,7 @@ def encode(entry: Entry) -> tuple[bytes, bytes]:
 def decode(head: bytes, body: bytes | None, *, fence: int) -> Entry:
     """Return the value again. Raises EntryDamaged."""
     try:
-        told = json.loads(head)
+        told = json.loads(head, parse_constant=_refuse)
         if told["version"] != VERSION or body is None:
             raise EntryDamaged("a value of another version, or without a body")
         value = _unpacked(body, int(told["size"])) if told["packed"] else body
@@ -52,12 +53,12 @@ def decode(head: bytes, body: bytes | None, *, fence: int) -> Entry:
         return Entry(
             value=value,
             meta=_texts(told["meta"]),
-            stored_at_s=float(told["stored_at_s"]),
-            kept_s=float(told["kept_s"]),
-            cost_s=float(told["cost_s"]),
+            stored_at_s=_finite(told["stored_at_s"]),
+            kept_s=_finite(told["kept_s"]),
+            cost_s=_finite(told["cost_s"]),
             fence=fence,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, zlib.error) as error:
         raise EntryDamaged(f"{type(error).__name__}: {error}") from error
 
 
@@ -69,29 +70,40 @@ def encode_failure(failure: Failure) -> bytes:
 def decode_failure(text: bytes) -> Failure:
     """Return the failure again. Raises EntryDamaged."""
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_constant=_refuse)
         return Failure(
             code=str(told["code"]),
             message=str(told["message"]),
             transient=bool(told["transient"]),
-            failed_at_s=float(told["failed_at_s"]),
-            kept_s=float(told["kept_s"]),
+            failed_at_s=_finite(told["failed_at_s"]),
+            kept_s=_finite(told["kept_s"]),
             status=_optional(told["status"], int),
-            retry_after_s=_optional(told["retry_after_s"], float),
+            retry_after_s=_optional(told["retry_after_s"], _finite),
             fence=int(told["fence"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise EntryDamaged(f"{type(error).__name__}: {error}") from error
 
 
 def _unpacked(body: bytes, size: int) -> bytes:
-    """Return the plain value; never more than the head says, so that a bomb does not go off."""
-    return zlib.decompressobj().decompress(body, max(1, size))
+    """Return the plain value; at most one byte more than the head says, so that a bomb is found out and does not go off."""
+    return zlib.decompressobj().decompress(body, max(1, size + 1))
 
 
 def _texts(meta: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(text) for name, text in meta.items()}
 
 
-def _optional(value: Any, kind: type[Any]) -> Any:
+def _refuse(constant: str) -> float:
+    raise EntryDamaged(f"{constant} is no number")
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise EntryDamaged("a number without end")
+    return number
+
+
+def _optional(value: Any, kind: Callable[[Any], Any]) -> Any:
     return None if value is None else kind(value)
