@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.sources.errors import BadAnswer, BadRow
+from apps.sources.errors import BadAnswer, BadRow, VendorAway
 from apps.sources.ports import Reply
 from apps.sources.strict import parse_json
 from apps.sources.types import Level
@@ -103,6 +103,53 @@ def test_books_are_asked_for_a_hundred_at_once_and_missing_ones_are_left_out():
     assert [len(body) for _, body in caller.asked] == [100, 50]
     assert caller.asked[0][1][0] == {"token_id": "0"}
     assert len(gathered.records) == 100
+
+
+def test_one_bad_book_stops_no_other_and_each_says_why():
+    ask_for = [TOKENS[0], TOKENS[1], "3", "4", "5"]
+    rows = [
+        clob_book(),
+        clob_book(asset_id="3", bids=[{"price": "0.7", "size": "1"}]),
+        clob_book(asset_id="4", asks=[{"price": "51", "size": "1"}]),
+        clob_book(asset_id="5", timestamp="1"),
+        clob_book(timestamp="1780876400123"),
+        "junk",
+    ]
+    gathered = asyncio.run(feed.books(Answers(as_body(rows)), ask_for))
+    assert [book.outcome_key for book in gathered.records] == [TOKENS[0]]
+    assert [rejected.key for rejected in gathered.rejected] == ["3", "4", "5", "", TOKENS[0]]
+    assert [rejected.reason[:20] for rejected in gathered.rejected] == [
+        "the book is crossed:",
+        "prices are in cents,",
+        "the book is stale: o",
+        "the row is not an ob",
+        "a second book of the",
+    ]
+
+
+def test_a_book_whose_tick_has_become_finer_or_of_negative_risk_is_a_book_like_others():
+    fine = read(tick_size="0.001", neg_risk=True, min_order_size="15", asks=[{"price": "0.9995", "size": "3"}])
+    assert fine.asks == (Level(Decimal("0.9995"), Decimal(3)),)
+    assert read(tick_size=None, neg_risk=None, min_order_size=None).bids == read().bids
+
+
+def test_a_vendor_that_goes_away_in_the_middle_leaves_the_books_that_came():
+    class Away(Answers):
+        async def post(self, path, body):
+            if len(self.asked) == 1:
+                raise VendorAway("away")
+            return await super().post(path, body)
+
+    keys = [str(number) for number in range(101)]
+    gathered = asyncio.run(feed.books(Away(as_body([clob_book(asset_id="5")])), keys))
+    assert (len(gathered.records), gathered.complete) == (1, False)
+
+
+def test_a_history_comes_oldest_first_and_each_moment_once():
+    body = as_body({"history": [{"t": 1780876560, "p": 0.6}, {"t": 1780876500, "p": 0.5}, {"t": 1780876560, "p": 0.7}]})
+    gathered = asyncio.run(feed.price_history(Answers(body), TOKENS[0]))
+    assert [point.price for point in gathered.records] == [Decimal("0.5"), Decimal("0.6")]
+    assert [rejected.reason for rejected in gathered.rejected] == ["a second price of the moment"]
 
 
 def test_nobody_is_asked_for_no_books():

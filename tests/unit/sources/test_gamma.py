@@ -175,12 +175,98 @@ def test_one_bad_row_is_named_and_the_rest_is_kept():
     ]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"markets": {}}', b'{"items": []}', b'{"markets": [NaN]}', b'{"markets": ['])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"{}", b'{"markets": {}}', b'{"items": []}', b'{"markets": [NaN]}', b'{"markets": [']
+)
 def test_a_bad_first_page_is_an_error_and_a_bad_later_one_leaves_the_list_incomplete(body):
     with pytest.raises(BadAnswer):
         asyncio.run(feed.open_markets(Pages(body)))
     gathered = asyncio.run(feed.open_markets(Pages(page(gamma_market(), cursor="a"), body)))
     assert (len(gathered.records), len(gathered.rejected), gathered.complete) == (1, 1, False)
+
+
+def without_event(**changes) -> dict[str, Any]:
+    return gamma_market(events=None, **changes)
+
+
+def event_of(*markets) -> dict[str, Any]:
+    return {"id": "9", "title": "Today", "endDate": "2026-06-08T00:00:00Z", "markets": list(markets)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"markets": [without_event()], "next_cursor": "a"},
+        [without_event()],
+        {"data": [without_event()], "next_cursor": "a"},
+        {"events": [event_of(without_event())], "next_cursor": "a"},
+        [event_of(without_event())],
+        {"data": [event_of(without_event())]},
+    ],
+)
+def test_every_shape_of_a_page_holds_the_same_market(body):
+    rows, cursor = wire.read_page(as_body(body))
+    assert [feed.as_record(row).key for row in rows] == [CONDITION_ID]
+    assert cursor == ("a" if isinstance(body, dict) and "next_cursor" in body else "")
+
+
+def test_a_market_inside_an_event_belongs_to_that_event_and_a_bad_one_stops_no_other():
+    rows, _ = wire.read_page(as_body([event_of(without_event(), "junk", gamma_market()), {"id": "10", "markets": []}, 7]))
+    assert [feed.as_record(row).event.key for row in (rows[0], rows[2])] == ["9", "77"]
+    assert rows[1:2] + rows[3:] == ["junk", 7]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outcomes": ["Up", "Down"], "clobTokenIds": list(TOKENS), "outcomePrices": ["0.505", "0.495"]},
+        {"outcomePrices": [0.505, 0.495]},
+        {"volume": 30335.869374999984},
+        {"orderPriceMinTickSize": "0.01", "orderMinSize": "5"},
+        {"feeSchedule": {"rate": "0.07", "exponent": "1"}},
+    ],
+)
+def test_lists_for_texts_and_texts_for_numbers_mean_the_same(changes):
+    assert read(gamma_market(**changes)) == read(gamma_market())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"clobTokenIds": None}, "clobTokenIds is missing"),
+        ({"clobTokenIds": "[]"}, "do not belong together"),
+        ({"orderPriceMinTickSize": "NaN"}, "orderPriceMinTickSize"),
+        ({"volume": "lots"}, "volume"),
+    ],
+)
+def test_a_market_that_cannot_be_traded_or_measured_is_named(changes, reason):
+    with pytest.raises(BadRow, match=reason):
+        read(gamma_market(**changes))
+
+
+def test_a_market_of_more_than_two_outcomes_and_one_of_negative_risk_are_markets_like_others():
+    three = gamma_market(
+        outcomes='["Home", "Draw", "Away"]', clobTokenIds='["1", "2", "3"]', outcomePrices='["0.5", "0.3", "0.2"]', negRisk=True
+    )
+    assert [outcome.label for outcome in read(three).outcomes] == ["Home", "Draw", "Away"]
+
+
+def test_a_closed_market_whose_active_flag_lags_takes_no_orders_and_has_its_end():
+    record = read(settled(active=True, acceptingOrders=True))
+    assert (record.accepts_orders, record.closed, record.resolution.status) == (False, True, "final")
+
+
+def test_a_page_of_a_hundred_is_no_end_and_a_market_on_two_pages_is_listed_once():
+    first = page(*[gamma_market(conditionId=key_of(number)) for number in range(100)], cursor="a")
+    caller = Pages(first, page(gamma_market(conditionId=key_of(99)), gamma_market(conditionId=key_of(100))))
+    gathered = asyncio.run(feed.open_markets(caller))
+    assert (len(gathered.records), gathered.complete) == (101, True)
+
+
+def test_a_cursor_that_the_vendor_ignores_gives_one_page_and_an_incomplete_list():
+    caller = Pages(*[page(gamma_market(), cursor=cursor) for cursor in "abc"])
+    gathered = asyncio.run(feed.open_markets(caller))
+    assert (len(gathered.records), len(caller.asked), gathered.complete) == (1, 2, False)
 
 
 def test_states_are_asked_for_open_and_then_for_closed_markets():

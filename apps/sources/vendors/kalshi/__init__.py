@@ -18,4 +18,5 @@ VENDOR = Vendor(
     market_states=market_states,
     books=books,
     quotes_for=("kalshi",),
+    fresh_s=3600.0,
 )

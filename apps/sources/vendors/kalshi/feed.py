@@ -35,7 +35,8 @@ from apps.sources.types import (
 from apps.sources.vendors.kalshi import client, orderbook, wire
 from apps.sources.vendors.kalshi.wire import KalshiMarket
 
-PAGES_MAX = 50  # 5,000 events
+PAGES_MAX = 60  # 6,000 events: all of them, for the list knows no order by trade
+MARKETS_MAX = 2_000  # of tens of thousands, the most traded; the long tail has no book worth forecasting
 BOOKS_AT_ONCE = 8
 ZERO, ONE = Decimal(0), Decimal(1)
 SIDES = ("yes", "no")
@@ -53,13 +54,15 @@ ENDED = (*STATUSES, "closed")
 
 
 async def open_markets(caller: Caller) -> Gathered[MarketRecord]:
-    """Fetch all open markets, event by event. Raises BadAnswer when not one page is believable."""
+    """Fetch the open markets, event by event, and return the most traded. Raises BadAnswer when no page is believable."""
 
     async def ask(cursor: str) -> Page:
         rows, following = wire.read_page((await client.open_events(caller, cursor)).body)
         return gather(rows, as_record, key="ticker"), following
 
-    return await walk(ask, pages_max=PAGES_MAX)
+    listed = await walk(ask, pages_max=PAGES_MAX)
+    by_volume = sorted(listed.records, key=lambda record: record.volume, reverse=True)
+    return replace(listed, records=tuple(by_volume[:MARKETS_MAX]))
 
 
 async def market_states(caller: Caller, keys: Sequence[str]) -> Gathered[MarketRecord]:

@@ -18,4 +18,5 @@ VENDOR = Vendor(
     open_markets=open_markets,
     market_states=market_states,
     price_history=price_history,
+    fresh_s=3600.0,
 )

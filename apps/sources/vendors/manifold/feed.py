@@ -31,7 +31,7 @@ from apps.sources.types import (
 from apps.sources.vendors.manifold import client, wire
 from apps.sources.vendors.manifold.wire import ManifoldMarket
 
-PAGES_MAX = 5  # the 5,000 most traded questions
+PAGES_MAX = 2  # the 2,000 most traded questions
 STATES_MAX = 100  # one call each: those left over have their turn the next time
 CATEGORIES = {"MANA": "play money", "CASH": "prize cash"}
 ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
