@@ -5,7 +5,8 @@ order, documented in `layers.py`; shared state is behind `Store`, time behind `C
 """
 
 from apps.resilience.addresses import HostPort, host_of
-from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
+from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict, key_of
+from apps.resilience.breakers import Breaker
 from apps.resilience.cache_ports import Cached, CacheStore, Loaded, NotModified
 from apps.resilience.cache_statistics import CacheStatistics
 from apps.resilience.client import Client
@@ -58,6 +59,7 @@ from apps.resilience.perf import (
 from apps.resilience.perf_report import (
     PerfReport,
 )
+from apps.resilience.limiters import Limiter
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
 from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule
@@ -95,6 +97,7 @@ __all__ = [
     "AttemptFinished",
     "BadBody",
     "BodyTooLarge",
+    "Breaker",
     "BreakerChanged",
     "BreakerOpen",
     "BreakerPhase",
@@ -130,6 +133,7 @@ __all__ = [
     "Loaded",
     "MemoryCache",
     "MemoryFigures",
+    "Limiter",
     "MemoryStore",
     "MultiOutcome",
     "NotModified",
@@ -164,6 +168,7 @@ __all__ = [
     "Verdict",
     "classify",
     "host_of",
+    "key_of",
     "masked",
     "multi_source_fetch",
     "safe_execute",

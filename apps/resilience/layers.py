@@ -123,7 +123,9 @@ class Layers:
             verdict = Verdict.SUCCESS
             return answer
         finally:
-            state = await self._store.report(policy.key, policy.breaker, verdict, generation=admission.generation)
+            state = await self._store.report(
+                policy.key, policy.breaker, verdict, generation=admission.generation, token=admission.token
+            )
             if state.phase is not admission.phase:
                 tell(self._hooks, BreakerChanged(key=policy.key, phase=state.phase))
 

@@ -1,26 +1,35 @@
 """A limiter that reserves: it never says "no, later" but "yes, in 1.2 seconds".
 
 The rule is GCRA (generic cell rate algorithm, ITU-T I.371) over a theoretical arrival time, in whole microseconds.
-A reservation takes the next free slot; the caller waits and goes. Because the tolerance is fixed to the published
+A reservation takes the next free slots; the caller waits and goes. Because the tolerance is fixed to the published
 interval, no window of the published length ever holds more starts than the published quota, whatever the schedule
 of the callers and however the pace adapts.
 
 The pace adapts to what the other side answers: after ten successes the interval shrinks by a tenth (never below the
-published one), a rate-limit answer doubles it or, with Retry-After, stops everybody until then, any other failure
-stretches it by a half.
+published one, nor below the learned one), a rate-limit answer doubles it or, with Retry-After, stops everybody until
+then, any other failure stretches it by a half. What rate-limit answers teach for longer is in `learning.py`.
+
+`slowdowns` numbers the rate-limit answers that were taken to heart: an answer to a call that was let go before the
+latest of them says nothing about the pace of now, and is not counted twice.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-MICROSECONDS = 1_000_000
+from apps.resilience import learning
+from apps.resilience.learning import Learned, Trail
+from apps.resilience.windows import MICROSECONDS
+
 SUCCESSES_PER_STEP = 10
 FASTER, SLOWER_ON_LIMIT, SLOWER_ON_ERROR = 0.9, 2.0, 1.5
-SLOWEST_FACTOR = 64  # an interval never grows beyond this many published ones, so that recovery stays in sight
+SLOWEST_FACTOR = learning.SLOWEST_FACTOR
+SLOWEST_FACTOR_LEARNED = 8  # once the true quota is known there is no reason to go far below it
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
+MINUTE_S = 60.0
+WAIT_S_MAX = 86_400.0  # "however long": no slot further ahead is ever taken
 
 
 class Feedback(StrEnum):
@@ -33,69 +42,188 @@ class Feedback(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A published quota as the limiter keeps it: one start per `interval_us`, at most `burst` at once."""
+    """A published quota as the limiter keeps it: one start per `interval_us`, at most `burst` at once.
+
+    `window_us` is the length of the time that the quota is stated for.
+    """
 
     interval_us: int
     burst: int = 1
+    window_us: int = 60 * MICROSECONDS
 
     @classmethod
     def per_minute(cls, quota: int, *, burst: int | None = None) -> Pace:
         """Build the pace that keeps every 60-second window at or under `quota`. Raises ValueError below 1."""
+        return cls.of(quota, burst=burst)
+
+    @classmethod
+    def of(cls, quota: int, *, per_s: float = MINUTE_S, burst: int | None = None) -> Pace:
+        """Build the pace that keeps every window of `per_s` seconds at or under `quota`. Raises ValueError below 1."""
         if quota < 1:
             raise ValueError(f"a quota must be at least 1 a minute, not {quota}")
+        window_us = int(per_s * MICROSECONDS)
         chosen = max(1, quota // 10) if burst is None else min(max(1, burst), quota)
         # A full burst and the steady flow may fall into one window: they share the quota.
-        return cls(interval_us=math.ceil(60 * MICROSECONDS / (quota - chosen + 1)), burst=chosen)
+        return cls(interval_us=math.ceil(window_us / (quota - chosen + 1)), burst=chosen, window_us=window_us)
 
     @property
     def tolerance_us(self) -> int:
         """How far a start may run ahead of the steady flow."""
         return (self.burst - 1) * self.interval_us
 
+    @property
+    def quota(self) -> int:
+        """The most starts that one window can hold."""
+        return self.burst - 1 + math.ceil(self.window_us / self.interval_us)
+
+    def divided(self, processes: int) -> Pace:
+        """Return the share of one of so many processes that cannot see each other: together they keep the quota."""
+        if processes <= 1:
+            return self
+        share = self.quota // processes
+        if share:
+            return Pace.of(share, per_s=self.window_us / MICROSECONDS, burst=self.burst // processes)
+        # Fewer slots than processes: each takes one in so many windows.
+        return Pace(interval_us=math.ceil(self.window_us * processes / self.quota), window_us=self.window_us)
+
+    def slowed_to(self, interval_s: float) -> Pace:
+        """Return the pace itself, or an even one of this interval when that is slower."""
+        interval_us = math.ceil(interval_s * MICROSECONDS)
+        return self if interval_us <= self.interval_us else Pace(interval_us=interval_us, window_us=self.window_us)
+
 
 @dataclass(frozen=True, slots=True)
 class PaceState:
-    """What is remembered of one key: theoretical arrival, adapted interval, successes in a row, end of a pause."""
+    """What is remembered of one key: theoretical arrival, adapted interval, end of a pause, and what was learned."""
 
     arrival_us: int = 0
     interval_us: int = 0
     successes: int = 0
     paused_until_us: int = 0
+    slowdowns: int = 0
+    learned: Learned = field(default_factory=Learned)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The answer of the limiter: go after `wait_s`, or, when not granted, nothing was taken."""
+    """The answer of the limiter: `count` slots were taken, the first after `wait_s`; none when not granted.
+
+    The first slots may lie together (a burst); the others follow `interval_s` apart, see `wait_of_s`.
+    """
 
     granted: bool
     wait_s: float
     interval_s: float
+    count: int = 1
+    lead_s: float = 0.0
+    slowdowns: int = 0
+
+    def wait_of_s(self, index: int) -> float:
+        """Return how long to wait, from the reservation on, for slot `index` (0 is the first)."""
+        return self.wait_s + max(0.0, index * self.interval_s - self.lead_s)
 
 
-def reserve(state: PaceState, pace: Pace, *, now_us: int, wait_us_max: int) -> tuple[PaceState, Reservation]:
-    """Take the next free slot if it lies within `wait_us_max`, else take nothing and say how far it is."""
+def reserve(
+    state: PaceState, pace: Pace, trail: Trail, *, now_us: int, wait_us_max: int, count: int = 1
+) -> tuple[PaceState, Reservation]:
+    """Take as many of the next `count` slots as lie within `wait_us_max`; with none, say how far the next one is."""
+    interval_us = interval_of(state, pace)
+    tolerance_us = 0 if state.learned.floor_us else pace.tolerance_us
+    start_us = max(now_us, state.arrival_us - tolerance_us, state.paused_until_us)
+    arrival_us = max(state.arrival_us, start_us)
+    wait_us, lead_us = start_us - now_us, start_us + tolerance_us - arrival_us
+    taken = min(count, (wait_us_max - wait_us + lead_us) // interval_us + 1) if wait_us <= wait_us_max else 0
+    for index in range(taken):
+        trail.started(start_us + max(0, index * interval_us - lead_us), now_us=now_us, window_us=pace.window_us)
+    if taken:
+        state = replace(state, arrival_us=arrival_us + taken * interval_us)
+    return state, Reservation(
+        granted=taken > 0,
+        wait_s=wait_us / MICROSECONDS,
+        interval_s=interval_us / MICROSECONDS,
+        count=taken,
+        lead_s=lead_us / MICROSECONDS,
+        slowdowns=state.slowdowns,
+    )
+
+
+def interval_of(state: PaceState, pace: Pace) -> int:
+    """Return the present interval in microseconds: the adapted one, never below the published or the learned one."""
+    return max(pace.interval_us, state.interval_us, state.learned.floor_us)
+
+
+def adapt(
+    state: PaceState,
+    pace: Pace,
+    trail: Trail,
+    feedback: Feedback,
+    *,
+    now_us: int,
+    retry_after_s: float | None = None,
+    successes: int = 0,
+    slowdowns: int | None = None,
+) -> PaceState:
+    """Change the pace by what the other side answered.
+
+    `successes` counts good answers that came before this one and were not told yet; a SUCCESS is one more.
+    `slowdowns` is that of the reservation, None when it is not known.
+    """
+    successes += feedback is Feedback.SUCCESS
+    if successes:
+        state = _after_successes(state, pace, successes, now_us=now_us)
+    if feedback is Feedback.RATE_LIMIT:
+        return _after_limit(state, pace, trail, now_us=now_us, retry_after_s=retry_after_s, slowdowns=slowdowns)
+    if feedback is Feedback.ERROR:
+        return replace(state, successes=0, interval_us=_stretched(state, pace, SLOWER_ON_ERROR))
+    return state
+
+
+def _after_successes(state: PaceState, pace: Pace, count: int, *, now_us: int) -> PaceState:
+    learned = learning.after_successes(
+        state.learned, count, interval_us=pace.interval_us, window_us=pace.window_us, now_us=now_us
+    )
     interval_us = max(pace.interval_us, state.interval_us)
-    start_us = max(now_us, state.arrival_us - pace.tolerance_us, state.paused_until_us)
-    wait_us = start_us - now_us
-    granted = wait_us <= wait_us_max
-    taken = replace(state, arrival_us=max(state.arrival_us, start_us) + interval_us) if granted else state
-    return taken, Reservation(granted=granted, wait_s=wait_us / MICROSECONDS, interval_s=interval_us / MICROSECONDS)
+    for _ in range((state.successes + count) // SUCCESSES_PER_STEP):
+        interval_us = max(pace.interval_us, math.floor(interval_us * FASTER))
+    if learned.floor_us and now_us - learned.quiet_from_us >= pace.window_us:
+        interval_us = pace.interval_us  # the trouble has left every window: the learned pace holds again
+    successes = (state.successes + count) % SUCCESSES_PER_STEP
+    return replace(state, successes=successes, interval_us=interval_us, learned=learned)
 
 
-def adapt(state: PaceState, pace: Pace, feedback: Feedback, *, now_us: int, retry_after_s: float | None = None) -> PaceState:
-    """Change the interval by what the other side answered."""
+def _after_limit(
+    state: PaceState, pace: Pace, trail: Trail, *, now_us: int, retry_after_s: float | None, slowdowns: int | None
+) -> PaceState:
+    trail.withdrawn(now_us=now_us, window_us=pace.window_us)
+    if retry_after_s is not None:
+        state = replace(state, paused_until_us=max(state.paused_until_us, now_us + pause_us_of(retry_after_s)))
+    if slowdowns is not None and slowdowns < state.slowdowns:
+        return state
+    before_us = interval_of(state, pace)
+    learned = learning.after_limit(state.learned, trail, interval_us=pace.interval_us, window_us=pace.window_us, now_us=now_us)
     interval_us = max(pace.interval_us, state.interval_us)
-    if feedback is Feedback.SUCCESS:
-        return _after_success(state, pace, interval_us)
-    if feedback is Feedback.RATE_LIMIT and retry_after_s is not None:
-        pause_us = int(min(max(retry_after_s, 0.0), PAUSE_S_MAX) * MICROSECONDS)
-        return replace(state, successes=0, paused_until_us=max(state.paused_until_us, now_us + pause_us))
-    factor = SLOWER_ON_LIMIT if feedback is Feedback.RATE_LIMIT else SLOWER_ON_ERROR
-    slowest_us = pace.interval_us * SLOWEST_FACTOR
-    return replace(state, successes=0, interval_us=min(math.floor(interval_us * factor), slowest_us))
+    state = replace(state, successes=0, slowdowns=state.slowdowns + 1, interval_us=interval_us, learned=learned)
+    if retry_after_s is not None:
+        return state
+    slowest_us = _slowest_us(state, pace)
+    return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), slowest_us))
 
 
-def _after_success(state: PaceState, pace: Pace, interval_us: int) -> PaceState:
-    if state.successes + 1 < SUCCESSES_PER_STEP:
-        return replace(state, successes=state.successes + 1)
-    return replace(state, successes=0, interval_us=max(pace.interval_us, math.floor(interval_us * FASTER)))
+def pause_us_of(retry_after_s: float) -> int:
+    """Return how long to pause for a Retry-After: never back in time, and at most an hour."""
+    return int(min(max(retry_after_s, 0.0), PAUSE_S_MAX) * MICROSECONDS)
+
+
+def reset(state: PaceState) -> PaceState:
+    """Forget adaptations, pauses and lessons; the slots that were taken stay taken."""
+    return PaceState(arrival_us=state.arrival_us, slowdowns=state.slowdowns)
+
+
+def _stretched(state: PaceState, pace: Pace, factor: float) -> int:
+    return min(math.floor(interval_of(state, pace) * factor), _slowest_us(state, pace))
+
+
+def _slowest_us(state: PaceState, pace: Pace) -> int:
+    if state.learned.floor_us:
+        return state.learned.floor_us * SLOWEST_FACTOR_LEARNED
+    return pace.interval_us * SLOWEST_FACTOR

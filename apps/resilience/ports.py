@@ -6,20 +6,36 @@ from typing import Protocol
 
 from apps.resilience.breaker import Admission, BreakerRule, BreakerState, Verdict
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.windows import Tally
 
 
 class Store(Protocol):
     """The shared state of limiters and breakers. Every verb may raise `errors.StoreUnavailable`.
 
-    The time that decides is the store's own, so that processes with different clocks agree.
+    The time that decides is the store's own, so that processes with different clocks agree. Most callers use the
+    facades `limiters.Limiter` and `breakers.Breaker`, which spare round trips.
     """
 
-    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float) -> Reservation:
-        """Take the next free slot of `key` if it lies within `wait_s_max`."""
+    @property
+    def processes(self) -> int:
+        """How many processes share this state, as far as known."""
         ...
 
-    async def adapt(self, key: str, pace: Pace, feedback: Feedback, *, retry_after_s: float | None = None) -> None:
-        """Tell the limiter of `key` what the other side answered."""
+    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float, count: int = 1) -> Reservation:
+        """Take as many of the next `count` slots of `key` as lie within `wait_s_max`."""
+        ...
+
+    async def adapt(
+        self,
+        key: str,
+        pace: Pace,
+        feedback: Feedback,
+        *,
+        retry_after_s: float | None = None,
+        successes: int = 0,
+        slowdowns: int | None = None,
+    ) -> None:
+        """Tell the limiter of `key` what the other side answered; see `limiter.adapt` for the figures."""
         ...
 
     async def look_pace(self, key: str) -> PaceState:
@@ -27,11 +43,28 @@ class Store(Protocol):
         ...
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
-        """Ask the breaker of `key` whether a call may go."""
+        """Ask the breaker of `key` whether a call may go; a probe's admission carries the token of its lease."""
         ...
 
-    async def report(self, key: str, rule: BreakerRule, verdict: Verdict, *, generation: int) -> BreakerState:
-        """Tell the breaker of `key` how the call went and return its state."""
+    async def renew(self, key: str, rule: BreakerRule, *, token: str) -> None:
+        """Prolong the lease of a probe that is still on its way."""
+        ...
+
+    async def report(
+        self,
+        key: str,
+        rule: BreakerRule,
+        verdict: Verdict,
+        *,
+        generation: int,
+        token: str = "",
+        tally: Tally | None = None,
+        saved: int = 0,
+    ) -> BreakerState:
+        """Tell the breaker of `key` how the call went, and what was counted since the last report; return its state.
+
+        Without a tally, a success or a failure counts as one call.
+        """
         ...
 
     async def look_breaker(self, key: str) -> BreakerState:
@@ -39,7 +72,7 @@ class Store(Protocol):
         ...
 
     async def reset(self, key: str) -> None:
-        """Close the breaker of `key` and forget its limiter's adaptations and pauses."""
+        """Close the breaker of `key` and forget its limiter's adaptations, pauses and lessons."""
         ...
 
     async def close(self) -> None:

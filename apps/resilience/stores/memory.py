@@ -3,73 +3,141 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field, replace
 
 from apps.resilience import breaker, limiter
 from apps.resilience.breaker import Admission, BreakerRule, BreakerState, Verdict
 from apps.resilience.clock import Clock, SystemClock
-from apps.resilience.limiter import MICROSECONDS, Feedback, Pace, PaceState, Reservation
+from apps.resilience.learning import Trail
+from apps.resilience.limiter import WAIT_S_MAX, Feedback, Pace, PaceState, Reservation
+from apps.resilience.processes import fresh_token
+from apps.resilience.windows import MICROSECONDS, Tally
+
+TTL_US = 86_400 * MICROSECONDS  # a day without a call and a key is forgotten, with what was learned of it
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept of one key."""
+
+    pace: PaceState = field(default_factory=PaceState)
+    trail: Trail = field(default_factory=Trail)
+    breaker: BreakerState = field(default_factory=BreakerState)
+    used_us: int = 0
 
 
 class MemoryStore:
     """Keeps states in dictionaries under one lock; safe between threads, blind to other processes."""
 
+    processes = 1
+
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._paces: dict[str, PaceState] = {}
-        self._breakers: dict[str, BreakerState] = {}
+        self._kept: dict[str, Kept] = {}
 
-    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float) -> Reservation:
-        """Take the next free slot of `key` if it lies within `wait_s_max`."""
+    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float, count: int = 1) -> Reservation:
+        """Take as many of the next `count` slots of `key` as lie within `wait_s_max`."""
+        wait_us_max = int(min(wait_s_max, WAIT_S_MAX) * MICROSECONDS)
         with self._lock:
-            state = self._paces.get(key, PaceState())
-            wait_us_max = int(wait_s_max * MICROSECONDS)
-            self._paces[key], reservation = limiter.reserve(state, pace, now_us=self._now_us(), wait_us_max=wait_us_max)
+            kept = self._of(key)
+            kept.pace, reservation = limiter.reserve(
+                kept.pace, pace, kept.trail, now_us=kept.used_us, wait_us_max=wait_us_max, count=count
+            )
         return reservation
 
-    async def adapt(self, key: str, pace: Pace, feedback: Feedback, *, retry_after_s: float | None = None) -> None:
+    async def adapt(
+        self,
+        key: str,
+        pace: Pace,
+        feedback: Feedback,
+        *,
+        retry_after_s: float | None = None,
+        successes: int = 0,
+        slowdowns: int | None = None,
+    ) -> None:
         """Tell the limiter of `key` what the other side answered."""
         with self._lock:
-            state = self._paces.get(key, PaceState())
-            self._paces[key] = limiter.adapt(state, pace, feedback, now_us=self._now_us(), retry_after_s=retry_after_s)
+            kept = self._of(key)
+            kept.pace = limiter.adapt(
+                kept.pace,
+                pace,
+                kept.trail,
+                feedback,
+                now_us=kept.used_us,
+                retry_after_s=retry_after_s,
+                successes=successes,
+                slowdowns=slowdowns,
+            )
 
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
         with self._lock:
-            return self._paces.get(key, PaceState())
+            return self._kept.get(key, Kept()).pace
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""
         with self._lock:
-            state = self._breakers.get(key, BreakerState())
-            self._breakers[key], admission = breaker.admit(state, rule, now_us=self._now_us())
+            kept = self._of(key)
+            kept.breaker, admission = breaker.admit(kept.breaker, rule, now_us=kept.used_us, token=fresh_token())
         return admission
 
-    async def report(self, key: str, rule: BreakerRule, verdict: Verdict, *, generation: int) -> BreakerState:
+    async def renew(self, key: str, rule: BreakerRule, *, token: str) -> None:
+        """Prolong the lease of a probe that is still on its way."""
+        with self._lock:
+            kept = self._of(key)
+            kept.breaker = breaker.renew(kept.breaker, rule, now_us=kept.used_us, token=token)
+
+    async def report(
+        self,
+        key: str,
+        rule: BreakerRule,
+        verdict: Verdict,
+        *,
+        generation: int,
+        token: str = "",
+        tally: Tally | None = None,
+        saved: int = 0,
+    ) -> BreakerState:
         """Tell the breaker of `key` how the call went and return its state."""
         with self._lock:
-            state = self._breakers.get(key, BreakerState())
-            state = breaker.report(state, rule, verdict, generation=generation, now_us=self._now_us())
-            self._breakers[key] = state
-        return state
+            kept = self._of(key)
+            kept.breaker = breaker.report(
+                kept.breaker,
+                rule,
+                verdict,
+                generation=generation,
+                now_us=kept.used_us,
+                token=token,
+                tally=tally,
+                saved=saved,
+            )
+            return replace(kept.breaker, seen_us=kept.used_us)
 
     async def look_breaker(self, key: str) -> BreakerState:
         """Return the breaker's state without changing it."""
         with self._lock:
-            return self._breakers.get(key, BreakerState())
+            return replace(self._kept.get(key, Kept()).breaker, seen_us=self._now_us())
 
     async def reset(self, key: str) -> None:
-        """Close the breaker of `key` and forget its limiter's adaptations and pauses."""
+        """Close the breaker of `key` and forget its limiter's adaptations, pauses and lessons."""
         with self._lock:
-            self._breakers[key] = breaker.reset(self._breakers.get(key, BreakerState()))
-            state = self._paces.get(key, PaceState())
-            self._paces[key] = PaceState(arrival_us=state.arrival_us)
+            kept = self._of(key)
+            kept.breaker = breaker.reset(kept.breaker)
+            kept.pace = limiter.reset(kept.pace)
 
     async def close(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._paces.clear()
-            self._breakers.clear()
+            self._kept.clear()
+
+    def _of(self, key: str) -> Kept:
+        now_us = self._now_us()
+        kept = self._kept.get(key)
+        if kept is None or now_us - kept.used_us > TTL_US:
+            kept = self._kept[key] = Kept()
+        kept.used_us = now_us
+        return kept
 
     def _now_us(self) -> int:
         return int(self._clock.now_s() * MICROSECONDS)

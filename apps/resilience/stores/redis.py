@@ -2,120 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-from redis import asyncio as redis_asyncio
-from redis.exceptions import RedisError
+from apps.resilience import limiter, windows
+from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict, tally_of
+from apps.resilience.clock import Clock, SystemClock
+from apps.resilience.learning import Learned
+from apps.resilience.limiter import WAIT_S_MAX, Feedback, Pace, PaceState, Reservation
+from apps.resilience.processes import BEAT_S, GONE_S, fresh_token, name_of_this_process
+from apps.resilience.stores import breaker_scripts, pace_scripts, process_scripts
+from apps.resilience.stores.connections import SOCKET_TIMEOUT_S, Connections, Script
+from apps.resilience.windows import MICROSECONDS, Tally
 
-from apps.resilience import limiter
-from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
-from apps.resilience.errors import StoreUnavailable
-from apps.resilience.limiter import MICROSECONDS, Feedback, Pace, PaceState, Reservation
-from apps.resilience.stores import scripts
+TTL_MS = 86_400_000  # a day without a call and a key is forgotten, with what was learned of it
+PACE_FIELDS = [
+    "arrival", "interval", "successes", "paused", "slowdowns", "floor", "good", "bad", "step", "patience", "quiet_from", "quiet"
+]  # fmt: skip
 
-TTL_MS = 86_400_000  # a day without a call and a key is forgotten
-SOCKET_TIMEOUT_S = 0.5  # the limiter must cost microseconds; a store that is slower than this is gone
+RESERVE, ADAPT = Script(pace_scripts.RESERVE), Script(pace_scripts.ADAPT)
+ADMIT, RENEW, REPORT = Script(breaker_scripts.ADMIT), Script(breaker_scripts.RENEW), Script(breaker_scripts.REPORT)
+LOOK, RESET, BEAT = Script(breaker_scripts.LOOK), Script(breaker_scripts.RESET), Script(process_scripts.BEAT)
 
 
 class RedisStore:
-    """Limiters and breakers under `prefix`, timed by the server's clock."""
+    """Limiters and breakers under `prefix`, timed by the server's clock; may be used from several event loops.
 
-    def __init__(self, url: str, *, prefix: str = "kit:", timeout_s: float = SOCKET_TIMEOUT_S) -> None:
+    `processes` is the number of processes that used this prefix in the last half minute, as last seen.
+    """
+
+    def __init__(
+        self, url: str, *, prefix: str = "kit:", timeout_s: float = SOCKET_TIMEOUT_S, clock: Clock | None = None
+    ) -> None:
         self._prefix = prefix
-        self._redis = redis_asyncio.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            socket_keepalive=True,
-            health_check_interval=15,
-            decode_responses=True,
+        self._clock = clock or SystemClock()
+        self._server = Connections(url, timeout_s=timeout_s)
+        self._next_beat_s = float("-inf")
+        self.processes = 1
+
+    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float, count: int = 1) -> Reservation:
+        """Take as many of the next `count` slots of `key` as lie within `wait_s_max`."""
+        wait_us_max = int(min(wait_s_max, WAIT_S_MAX) * MICROSECONDS)
+        arguments = [pace.interval_us, pace.tolerance_us, wait_us_max, TTL_MS, pace.window_us, count]
+        taken, wait_us, interval_us, lead_us, slowdowns = await self._run(RESERVE, [self._pace(key)], arguments)
+        return Reservation(
+            granted=taken > 0,
+            wait_s=wait_us / MICROSECONDS,
+            interval_s=interval_us / MICROSECONDS,
+            count=taken,
+            lead_s=lead_us / MICROSECONDS,
+            slowdowns=slowdowns,
         )
-        self._reserve = self._redis.register_script(scripts.RESERVE)
-        self._adapt = self._redis.register_script(scripts.ADAPT)
-        self._admit = self._redis.register_script(scripts.ADMIT)
-        self._report = self._redis.register_script(scripts.REPORT)
-        self._reset = self._redis.register_script(scripts.RESET)
 
-    async def reserve(self, key: str, pace: Pace, *, wait_s_max: float) -> Reservation:
-        """Take the next free slot of `key` if it lies within `wait_s_max`."""
-        arguments = [pace.interval_us, pace.tolerance_us, int(wait_s_max * MICROSECONDS), TTL_MS]
-        granted, wait_us, interval_us = await _answer(self._reserve([self._pace(key)], arguments))
-        return Reservation(granted=bool(granted), wait_s=int(wait_us) / MICROSECONDS, interval_s=int(interval_us) / MICROSECONDS)
-
-    async def adapt(self, key: str, pace: Pace, feedback: Feedback, *, retry_after_s: float | None = None) -> None:
+    async def adapt(
+        self,
+        key: str,
+        pace: Pace,
+        feedback: Feedback,
+        *,
+        retry_after_s: float | None = None,
+        successes: int = 0,
+        slowdowns: int | None = None,
+    ) -> None:
         """Tell the limiter of `key` what the other side answered."""
-        pause_us = -1
-        if retry_after_s is not None:
-            pause_us = int(min(max(retry_after_s, 0.0), limiter.PAUSE_S_MAX) * MICROSECONDS)
-        factors = [limiter.FASTER, limiter.SLOWER_ON_LIMIT, limiter.SLOWER_ON_ERROR]
-        slowest_us = pace.interval_us * limiter.SLOWEST_FACTOR
-        steps = limiter.SUCCESSES_PER_STEP
-        arguments = [pace.interval_us, feedback.value, pause_us, TTL_MS, steps, *factors, slowest_us]
-        await _answer(self._adapt([self._pace(key)], arguments))
+        pause_us = -1 if retry_after_s is None else limiter.pause_us_of(retry_after_s)
+        good = successes + (feedback is Feedback.SUCCESS)
+        known = -1 if slowdowns is None else slowdowns
+        arguments = [pace.interval_us, feedback.value, pause_us, TTL_MS, pace.window_us, good, known]
+        await self._run(ADAPT, [self._pace(key)], arguments)
 
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
-        names = ["arrival", "interval", "successes", "paused"]
-        arrival, interval, successes, paused = await _answer(self._redis.hmget(self._pace(key), names))
-        return PaceState(
-            arrival_us=int(arrival or 0),
-            interval_us=int(interval or 0),
-            successes=int(successes or 0),
-            paused_until_us=int(paused or 0),
-        )
+        fields = await self._server.hash_of(self._pace(key), PACE_FIELDS)
+        arrival, interval, successes, paused, slowdowns, *lessons = [int(field or 0) for field in fields]
+        return PaceState(arrival, interval, successes, paused, slowdowns, Learned(*lessons))
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""
-        arguments = [rule.probes, rule.probe_lease_us, TTL_MS]
-        allowed, phase, generation, wait_us = await _answer(self._admit([self._breaker(key)], arguments))
+        token = fresh_token()
+        arguments = [token, rule.probes, rule.probe_lease_us, TTL_MS]
+        allowed, phase, generation, wait_us = await self._run(ADMIT, self._breaker(key), arguments)
+        is_probe = allowed and phase == BreakerPhase.HALF_OPEN
         return Admission(
             allowed=bool(allowed),
             phase=BreakerPhase(phase),
-            generation=int(generation),
-            retry_after_s=int(wait_us) / MICROSECONDS,
+            generation=generation,
+            retry_after_s=wait_us / MICROSECONDS,
+            token=token if is_probe else "",
         )
 
-    async def report(self, key: str, rule: BreakerRule, verdict: Verdict, *, generation: int) -> BreakerState:
+    async def renew(self, key: str, rule: BreakerRule, *, token: str) -> None:
+        """Prolong the lease of a probe that is still on its way."""
+        await self._run(RENEW, self._breaker(key), [token, rule.probe_lease_us])
+
+    async def report(
+        self,
+        key: str,
+        rule: BreakerRule,
+        verdict: Verdict,
+        *,
+        generation: int,
+        token: str = "",
+        tally: Tally | None = None,
+        saved: int = 0,
+    ) -> BreakerState:
         """Tell the breaker of `key` how the call went and return its state."""
-        arguments = [generation, verdict.value, rule.failures, rule.open_us, TTL_MS]
-        return _as_state(await _answer(self._report([self._breaker(key)], arguments)))
+        counted = tally or tally_of(verdict)
+        arguments = [generation, verdict.value, token, counted.calls, counted.failed, counted.slow, saved]
+        limits = [rule.failures, rule.open_us, rule.window_us, rule.calls_min, rule.failure_rate, rule.slow_rate, TTL_MS]
+        return as_state(await self._run(REPORT, self._breaker(key), arguments + limits))
 
     async def look_breaker(self, key: str) -> BreakerState:
         """Return the breaker's state without changing it."""
-        names = ["phase", "failures", "generation", "until", "probes"]
-        return _as_state(await _answer(self._redis.hmget(self._breaker(key), names)))
+        return as_state(await self._server.run(LOOK, self._breaker(key), []))
 
     async def reset(self, key: str) -> None:
-        """Close the breaker of `key` and forget its limiter's adaptations and pauses."""
-        await _answer(self._reset([self._breaker(key), self._pace(key)], [TTL_MS]))
+        """Close the breaker of `key` and forget its limiter's adaptations, pauses and lessons."""
+        await self._server.run(RESET, [*self._breaker(key), self._pace(key)], [TTL_MS])
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._redis.aclose()
+        await self._server.close()
 
-    # Both keys of one name carry the same hash tag, so that a Redis cluster keeps them on one node.
+    async def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+        if self._clock.monotonic_s() >= self._next_beat_s:
+            await self._beat()
+        return await self._server.run(script, keys, arguments)
+
+    async def _beat(self) -> None:
+        """Show that this process lives, and count those that do."""
+        self._next_beat_s = self._clock.monotonic_s() + BEAT_S
+        gone_us = int(GONE_S * MICROSECONDS)
+        self.processes = await self._server.run(BEAT, [f"{self._prefix}processes"], [name_of_this_process(), gone_us])
+
+    # All keys of one name carry the same hash tag, so that a Redis cluster keeps them on one node.
     def _pace(self, key: str) -> str:
         return f"{self._prefix}{{{key}}}:pace"
 
-    def _breaker(self, key: str) -> str:
-        return f"{self._prefix}{{{key}}}:breaker"
+    def _breaker(self, key: str) -> list[str]:
+        return [f"{self._prefix}{{{key}}}:breaker", f"{self._prefix}{{{key}}}:probes"]
 
 
-async def _answer(command: Awaitable[Any] | Any) -> Sequence[Any]:
-    """Wait for Redis's answer. Raises StoreUnavailable whatever way Redis is away."""
-    try:
-        return cast("Sequence[Any]", await command)
-    except (RedisError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-
-
-def _as_state(values: Sequence[Any]) -> BreakerState:
-    phase, failures, generation, until_us, probes = values
+def as_state(words: Sequence[str]) -> BreakerState:
+    """Read a breaker's state as the scripts answer it."""
+    phase, failures, generation, until_us, window, saved, seen_us, *leases = words
     return BreakerState(
-        phase=BreakerPhase(phase or "closed"),
-        failures=int(failures or 0),
-        generation=int(generation or 0),
-        until_us=int(until_us or 0),
-        probes=int(probes or 0),
+        phase=BreakerPhase(phase),
+        failures=int(failures),
+        generation=int(generation),
+        until_us=int(until_us),
+        leases=tuple((token, int(float(ends))) for token, ends in zip(leases[::2], leases[1::2], strict=True)),
+        window=windows.decode(window),
+        saved=int(saved),
+        seen_us=int(seen_us),
     )

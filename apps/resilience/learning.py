@@ -1,0 +1,170 @@
+"""Learning a quota that the other side does not publish, from the few answers that say "too many".
+
+A trail keeps how many calls were let go in the last two windows. A rate-limit answer then teaches an estimate: as many
+calls as were granted in the window before it. The floor, the fastest interval that is thought to be safe, is set
+3 % slower than the estimate, and starts are spaced evenly from then on. From there the truth is approached:
+
+    growing    nothing is known to be too fast: each clean and busy window, the floor is tried faster by a step that
+               grows (doubling first when the trail was shorter than a window, as a bucket may then hold much more)
+    bisecting  a trial failed: the next one lies half-way between what went well and what did not
+    settled    both are within 8 %: only a trial of 2 %, at the earliest after 10 windows and 1,000 good answers; each
+               failure doubles that patience
+
+A failed trial goes back to the floor before it. A refusal without a trial makes the floor 3 % slower, or more when
+the trail was full and shows that fewer calls were granted. Refusals in a row, with no good answer between, are one.
+Five to ten windows of steady demand are enough (`tests/unit/resilience/test_limiter_learning.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+CELLS_PER_WINDOW = 60
+CELLS = 192  # two windows back, one and a bit ahead
+MARGIN = 1.03
+SETTLED_RATIO = 1.08
+SLOWEST_FACTOR = 64  # an interval never grows beyond this many published ones, so that recovery stays in sight
+STEP_FIRST, STEP_UNSURE, STEP_SETTLED, STEP_MAX = 80, 1000, 20, 1000  # thousandths
+STEP_GROWTH = 3
+TRIAL_WINDOWS = 1.1
+PATIENCE_FIRST, PATIENCE_MAX = 10, 160  # windows
+SUCCESSES_SETTLED = 1000
+BUSY = 0.8  # a window proves something only when this share of its slots was used
+
+
+class Trail:
+    """How many calls were let go, in cells of a sixtieth of a window."""
+
+    def __init__(self) -> None:
+        self._cells = [(0, 0)] * CELLS
+
+    def started(self, start_us: int, *, now_us: int, window_us: int) -> None:
+        """Note a call that starts at `start_us`; one that lies more than a window ahead is not noted."""
+        cell_us = _cell_us(window_us)
+        number = start_us // cell_us
+        if number - now_us // cell_us > CELLS_PER_WINDOW:
+            return
+        kept, count = self._cells[number % CELLS]
+        self._cells[number % CELLS] = (number, count + 1 if kept == number else 1)
+
+    def withdrawn(self, *, now_us: int, window_us: int) -> None:
+        """Take back the latest start up to now: it was refused and is none of those that were granted."""
+        newest = now_us // _cell_us(window_us)
+        for number in range(newest, newest - CELLS_PER_WINDOW, -1):
+            kept, count = self._cells[number % CELLS]
+            if kept == number and count > 0:
+                self._cells[number % CELLS] = (number, count - 1)
+                return
+
+    def count(self, *, now_us: int, window_us: int, windows_back: int = 0) -> int:
+        """Return the starts in the window that ends now, or so many windows earlier."""
+        newest = now_us // _cell_us(window_us) - windows_back * CELLS_PER_WINDOW
+        numbers = range(newest - CELLS_PER_WINDOW + 1, newest + 1)
+        cells = [self._cells[number % CELLS] for number in numbers]
+        return sum(count for number, (kept, count) in zip(numbers, cells, strict=True) if kept == number)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What refusals taught. All zero: nothing yet.
+
+    `floor_us` is the fastest interval thought safe, `good_us` the one before the present trial (0: no trial),
+    `bad_us` the slowest one known to be too fast, `step` the size of the next trial in thousandths, `patience` how
+    many windows to wait for a trial when settled, `quiet_from_us` and `quiet` since when, and for how many good
+    answers, nothing was refused and nothing tried.
+    """
+
+    floor_us: int = 0
+    good_us: int = 0
+    bad_us: int = 0
+    step: int = 0
+    patience: int = 0
+    quiet_from_us: int = 0
+    quiet: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what went well and what did not are close together."""
+        return self.bad_us > 0 and self.floor_us <= self.bad_us * SETTLED_RATIO
+
+
+def _cell_us(window_us: int) -> int:
+    return max(1, window_us // CELLS_PER_WINDOW)
+
+
+def after_limit(learned: Learned, trail: Trail, *, interval_us: int, window_us: int, now_us: int) -> Learned:
+    """Learn from a refusal; the published interval is `interval_us`."""
+    if learned.floor_us and learned.quiet == 0:
+        return replace(learned, quiet_from_us=now_us)  # the same trouble goes on
+    granted = trail.count(now_us=now_us, window_us=window_us)
+    if granted < 1:
+        return learned
+    before = trail.count(now_us=now_us, window_us=window_us, windows_back=1)
+    is_full = before * 2 >= granted
+    estimate_us = math.floor(window_us * MARGIN / granted)
+    if not learned.floor_us:
+        learned = _first_lesson(estimate_us, is_full=is_full, interval_us=interval_us)
+    elif learned.good_us:
+        learned = _failed_trial(learned, estimate_us)
+    else:
+        learned = _too_fast(learned, estimate_us if is_full else 0, interval_us=interval_us)
+    return replace(learned, quiet_from_us=now_us, quiet=0)
+
+
+def _first_lesson(estimate_us: int, *, is_full: bool, interval_us: int) -> Learned:
+    floor_us = min(max(estimate_us, interval_us), interval_us * SLOWEST_FACTOR)
+    bad_us = math.floor(floor_us / MARGIN) if is_full else 0
+    step = STEP_FIRST if is_full else STEP_UNSURE
+    return Learned(floor_us=floor_us, bad_us=bad_us, step=step, patience=PATIENCE_FIRST)
+
+
+def _failed_trial(learned: Learned, estimate_us: int) -> Learned:
+    """Go back to what went well. At most as many calls as were granted are possible: so that is too fast as well."""
+    granted_us = math.floor(estimate_us / MARGIN)
+    bad_us = min(max(learned.floor_us, granted_us), learned.good_us)
+    patience = learned.patience
+    if learned.good_us <= bad_us * SETTLED_RATIO:
+        patience = min(patience * 2, PATIENCE_MAX)
+    return replace(learned, floor_us=learned.good_us, good_us=0, bad_us=bad_us, step=STEP_SETTLED, patience=patience)
+
+
+def _too_fast(learned: Learned, estimate_us: int, *, interval_us: int) -> Learned:
+    slower_us = math.floor(learned.floor_us * MARGIN)
+    floor_us = max(slower_us, min(estimate_us, learned.floor_us * 2))
+    floor_us = min(floor_us, interval_us * SLOWEST_FACTOR)
+    return replace(learned, floor_us=floor_us, bad_us=math.floor(floor_us / MARGIN), step=STEP_SETTLED)
+
+
+def after_successes(learned: Learned, count: int, *, interval_us: int, window_us: int, now_us: int) -> Learned:
+    """Take good answers; when the time has come, try to go faster."""
+    if not learned.floor_us:
+        return learned
+    learned = replace(learned, quiet=learned.quiet + count)
+    quiet_us = now_us - learned.quiet_from_us
+    if quiet_us < window_us * TRIAL_WINDOWS or learned.quiet * learned.floor_us < quiet_us * BUSY:
+        return learned
+    if learned.good_us:
+        learned = _passed_trial(learned)
+    if learned.floor_us <= interval_us:
+        return learned
+    if learned.is_settled and (quiet_us < window_us * learned.patience or learned.quiet < SUCCESSES_SETTLED):
+        return learned
+    return _trial(learned, interval_us=interval_us, now_us=now_us)
+
+
+def _passed_trial(learned: Learned) -> Learned:
+    """Keep the faster floor; when even what was known as too fast went well, nothing is known any more."""
+    bad_us = learned.bad_us if learned.bad_us < learned.floor_us else 0
+    return replace(learned, good_us=0, bad_us=bad_us, step=min(learned.step * STEP_GROWTH, STEP_MAX))
+
+
+def _trial(learned: Learned, *, interval_us: int, now_us: int) -> Learned:
+    if learned.is_settled:
+        trial_us = math.floor(learned.floor_us * 1000 / (1000 + STEP_SETTLED))
+    elif learned.bad_us:
+        trial_us = math.floor(math.sqrt(learned.floor_us * learned.bad_us))
+    else:
+        trial_us = math.floor(learned.floor_us * 1000 / (1000 + learned.step))
+    floor_us = max(trial_us, interval_us)
+    return replace(learned, floor_us=floor_us, good_us=learned.floor_us, quiet_from_us=now_us, quiet=0)
