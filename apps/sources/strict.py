@@ -7,13 +7,13 @@ Everything here is pure and raises only `BadAnswer` (the body) or `BadRow` (one 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NoReturn, cast
 
 from apps.sources.errors import EXCERPT_LENGTH, BadAnswer, BadRow
+from apps.sources.nesting import is_deeper_than
 
 TEXT_LENGTH_MAX = 2_000
 NUMBER_MAX = Decimal(10) ** 15
@@ -21,9 +21,6 @@ DECIMALS_MAX = 30
 INTEGER_DIGITS_MAX = 30
 DEPTH_MAX = 64  # real answers have under ten levels
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -50,33 +47,13 @@ def parse_json(body: bytes) -> object:
         raise BadAnswer(f"the body {_fault_of(body, error)}", excerpt=excerpt_of(body)) from None
 
 
-def depth_of(body: bytes, *, depth_max: int) -> int:
-    """Return how deeply arrays and objects are nested in JSON text, or `depth_max` + 1 when it is more.
-
-    The brackets alone are kept and a level is taken off at a time, all at the speed of C. Only when brackets in texts
-    spoil that are the texts taken out first.
-    """
-    depth = _peeled(body.translate(AS_BRACKETS, NO_BRACKETS), depth_max)
-    return depth if depth <= depth_max else _peeled(TEXTS.sub(b"", body).translate(AS_BRACKETS, NO_BRACKETS), depth_max)
-
-
-def _peeled(brackets: bytes, depth_max: int) -> int:
-    """Return how often pairs of brackets can be taken out until none are left."""
-    for depth in range(depth_max + 1):
-        if not brackets:
-            return depth
-        brackets = brackets.replace(b"[]", b"")
-    return depth_max + 1
-
-
 def _check_shape(body: bytes) -> None:
     """Refuse what Python would read by guessing. Raises _Refusal."""
     if body.startswith(BYTE_ORDER_MARKS):
         raise _Refusal("begins with a byte order mark")
     if b"\x00" in body[:4]:
         raise _Refusal("is not UTF-8")
-    is_balanced = body.count(b"[") + body.count(b"{") == body.count(b"]") + body.count(b"}")
-    if is_balanced and depth_of(body, depth_max=DEPTH_MAX) > DEPTH_MAX:
+    if is_deeper_than(body, DEPTH_MAX):
         raise _Refusal(f"is nested more than {DEPTH_MAX} levels deep")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.sources.errors import EXCERPT_LENGTH, BadAnswer, BadRow
+from apps.sources.nesting import is_deeper_than
 from apps.sources.strict import Row, excerpt_of, moment_of_milliseconds, number_in, parse_json
 
 ZERO = Decimal(0)
@@ -25,17 +27,54 @@ ZERO = Decimal(0)
         (b"<html><body>Just a moment...</body></html>", "HTML"),
         (b"\n  <!DOCTYPE html>", "HTML"),
         (b'{"markets": [{"id": ', "not JSON"),
-        (b'{"p": NaN}', "not JSON"),
+        (b'{"p": NaN}', "the body holds NaN, which is not JSON"),
         (b"[Infinity]", "not JSON"),
         (b"[-Infinity]", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        (b"[" * 200_000, "not JSON"),
+        (b"\xff\xfe\x00", "byte order mark"),
+        (b"\xef\xbb\xbf[]", "byte order mark"),
+        ("[1]".encode("utf-16"), "byte order mark"),
+        ("[1]".encode("utf-16-be"), "not UTF-8"),
+        ("[1]".encode("utf-32-le"), "not UTF-8"),
+        ('["é"]'.encode("latin-1"), "not UTF-8"),
+        (b"[" * 200_000, "nested more than 64 levels deep"),
+        (b"[" * 65 + b"]" * 65, "nested more than 64 levels deep"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "nested more than 64 levels deep"),
+        (b"[[]," * 90_000 + b"1" + b"]" * 90_000, "nested more than 64 levels deep"),
+        (b'[{"p": 1, "q": 2, "p": 3}]', "has the key 'p' twice in one object"),
+        (b'{"a": [{"b": {"": 0, "": 0}}]}', "has the key '' twice in one object"),
+        (b'{"p": 1, "\\u0070": 1}', "has the key 'p' twice in one object"),
         (b"error code: 1015", "not JSON"),
+        (b"[1] [2]", "not JSON"),
     ],
 )
 def test_a_body_that_is_not_json_is_refused_whole(body, reason):
     with pytest.raises(BadAnswer, match=reason):
         parse_json(body)
+
+
+def test_brackets_in_texts_and_64_levels_are_no_reason_to_refuse():
+    assert parse_json(b'{"q": "who [ {"}') == {"q": "who [ {"}
+    assert parse_json(b'["]]]]", ["[[[[", "\\"["]]') == ["]]]]", ["[[[[", '"[']]
+    assert parse_json(b"[" * 64 + b"]" * 64) is not None
+    assert parse_json(b'[{"a [[": {"b": "]"}}, {"a [[": 1}]') == [{"a [[": {"b": "]"}}, {"a [[": 1}]
+
+
+texts = st.text(alphabet=st.characters(exclude_characters="[]{}", exclude_categories=["Cs"]), max_size=5)
+nested = st.recursive(texts | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+
+
+@given(nested, st.integers(0, 6))
+def test_the_depth_is_the_true_one(value, depth_max):
+    def depth(part) -> int:
+        inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    assert is_deeper_than(json.dumps(value, ensure_ascii=False).encode(), depth_max) is (depth(value) > depth_max)
+
+
+def test_levels_hidden_by_brackets_in_texts_are_refused_all_the_same():
+    with pytest.raises(BadAnswer, match="not JSON"):
+        parse_json(b'["]",' * 100_000 + b'"["]' * 100_000)
 
 
 @given(st.binary(max_size=300))
