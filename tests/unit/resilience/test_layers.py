@@ -182,7 +182,7 @@ class GoneStore(MemoryStore):
         self.asked += 1
         raise StoreUnavailable
 
-    async def reserve(self, key, pace, *, wait_s_max):
+    async def reserve(self, key, pace, *, wait_s_max, count=1):
         self.asked += 1
         raise StoreUnavailable
 
