@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from apps.resilience.breaker import BreakerPhase
 from apps.resilience.errors import RequestRefused
 
+NOT_MODIFIED = 304
+_CONDITIONAL = frozenset({"if-none-match", "if-modified-since"})
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LINE_END = re.compile(r"[\r\n\0]")
@@ -35,6 +37,11 @@ class Request:
     def is_question(self) -> bool:
         """Whether it asks without changing anything, so that equal requests may share one answer."""
         return self.method == "GET" and self.repeatable and self.json is None
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it asks only for what changed, so that "not modified" is an answer."""
+        return any(name.lower() in _CONDITIONAL for name in self.headers)
 
     @property
     def identity(self) -> tuple[object, ...]:

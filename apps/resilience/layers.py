@@ -1,26 +1,34 @@
-"""The layers around every call, in their fixed order: retry → breaker → limiter → transport.
+"""The layers around every call, in their one order:
 
-Retry is outermost, so that each repeat asks the breaker again and takes its own slot of the limiter; the breaker comes
-before the limiter, so that a call that may not go takes no slot. (Stale cache and singleflight will go outside of
-retry, the bulkhead between limiter and transport.)
+    stale cache → singleflight → retry → breaker → limiter → bulkhead and deadline → transport
+
+The cache is outermost (`keeping.py`), so that a kept answer costs nothing, with singleflight in it, so that one question
+is one call. Retry comes next: each repeat asks the breaker again and takes its own slot of the limiter. The breaker
+stands before the limiter, so that a call that may not go takes no slot. The bulkhead is innermost: who waits for a slot
+holds no place among the connections. (A call that then stands in line for a place starts later than its slot, by at
+most the bulkhead's `wait_s`.) The deadline is one for the whole call: waits, repeats and redirects too.
+
+A healthy call makes one round trip to the shared store, for its slot; in a batch, all calls together make one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from apps.resilience import retry
 from apps.resilience.breaker import Verdict
 from apps.resilience.clock import Clock, chance
-from apps.resilience.errors import BadBody, BodyTooLarge, BreakerOpen, HttpStatus, KitError, PaceExceeded, Refused
+from apps.resilience.errors import BulkheadFull, HttpStatus, KitError
 from apps.resilience.exchange import Answer, Journey, Request, Response
-from apps.resilience.hooks import AttemptFinished, BreakerChanged, Hook, RetryScheduled, tell
-from apps.resilience.limiter import Feedback
+from apps.resilience.hooks import AttemptFinished, BulkheadWaited, Hook, RetryScheduled, tell
+from apps.resilience.lanes import Lane, Lanes
+from apps.resilience.limiter import Feedback, Reservation
+from apps.resilience.limiters import Limiter
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
-
-SERVICE_UNAVAILABLE = 503
+from apps.resilience.verdicts import feedback_on, verdict_on
 
 
 class Transport(Protocol):
@@ -30,9 +38,33 @@ class Transport(Protocol):
         """Send the request and read its answer within `left_s` seconds."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place in time that was reserved beforehand: when it is, on the clock of durations, and in which reservation."""
+
+    at_s: float
+    reservation: Reservation
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way through the layers; `sent_s` is when its present attempt went to the transport."""
+
+    request: Request
+    lane: Lane
+    ends_s: float
+    slot: Slot | None
+    journey: Journey
+    sent_s: float = 0.0
+
 
 class Layers:
-    """Sends requests through the layers; one for a process."""
+    """Sends requests through the layers from retry inwards; one for a client."""
 
     def __init__(
         self,
@@ -43,50 +75,62 @@ class Layers:
         hooks: Sequence[Hook] = (),
         draw: Callable[[], float] = chance,
     ) -> None:
+        self.lanes = Lanes(store, clock, hooks)
         self._transport = transport
-        self._store = store
-        self._clock = clock
         self._hooks = hooks
         self._draw = draw
-        self._budgets: dict[str, retry.RetryBudget] = {}
+        self._tick = clock.monotonic_s
+        self._sleep_s = clock.sleep_s
 
     async def send(self, request: Request, policy: Policy) -> Response:
         """Send the request, repeating it as the policy allows. Raises the last attempt's KitError with its journey."""
-        budget = self._budgets.setdefault(policy.key, retry.RetryBudget(policy.retry))
-        budget.earn()
-        journey = Journey()
-        started_s = self._clock.monotonic_s()
-        ends_s = started_s + policy.deadline_s
+        return await self.travel(request, self.lanes.of(policy), ends_s=self._tick() + policy.deadline_s)
+
+    async def travel(self, request: Request, lane: Lane, *, ends_s: float, slot: Slot | None = None) -> Response:
+        """Send on a lane until `ends_s` at the latest; `slot` is the limiter's leave for the first attempt."""
+        lane.budget.earn()
+        call = _Call(request, lane, ends_s, slot, Journey())
+        journey, started_s = call.journey, self._tick()
         while True:
             journey.attempts += 1
             try:
-                answer = await self._attempt(request, policy, journey, ends_s)
+                answer = await (self._told(call) if self._hooks else self._guarded(call))
             except KitError as error:
-                await self._before_repeat(error, request, policy, journey, ends_s)
-            else:
-                return self._response(answer, journey, self._clock.monotonic_s() - started_s)
+                error.journey = journey
+                await self._before_repeat(error, call)
+                continue
+            journey.redirects = answer.redirects
+            return Response(
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+                received_at_s=answer.received_at_s,
+                duration_s=self._tick() - started_s,
+                journey=journey,
+            )
 
-    async def _before_repeat(self, error: KitError, request: Request, policy: Policy, journey: Journey, ends_s: float) -> None:
+    async def _before_repeat(self, error: KitError, call: _Call) -> None:
         """Wait for the next attempt, or raise the error when there must be none."""
-        error.journey = journey
+        policy, journey, request = call.lane.policy, call.journey, call.request
+        call.slot = None
         delay_s = retry.delay_before_retry(error, attempt=journey.attempts, rule=policy.retry, draw=self._draw)
-        left_s = ends_s - self._clock.monotonic_s()
-        if delay_s is None or delay_s >= left_s or not request.repeatable:
+        if delay_s is None or delay_s >= call.ends_s - self._tick() or not request.repeatable:
             raise error
-        if not self._budgets[policy.key].spend():
+        if not call.lane.budget.spend():
             raise error
         scheduled = RetryScheduled(
             key=policy.key, operation=request.operation, attempt=journey.attempts, delay_s=delay_s, reason=error.code
         )
         tell(self._hooks, scheduled)
-        await self._clock.sleep_s(delay_s)
+        await self._sleep_s(delay_s)
 
-    async def _attempt(self, request: Request, policy: Policy, journey: Journey, ends_s: float) -> Answer:
+    async def _told(self, call: _Call) -> Answer:
         """Make one attempt and tell the hooks how it went."""
-        started_s, waited_s = self._clock.monotonic_s(), journey.wait_s
+        journey = call.journey
+        started_s, waited_s = self._tick(), journey.wait_s
         outcome, status, size_bytes = "broken-off", None, 0
         try:
-            answer = await self._guarded(request, policy, journey, ends_s)
+            answer = await self._guarded(call)
         except KitError as error:
             outcome = error.code
             status = error.status if isinstance(error, HttpStatus) else None
@@ -96,26 +140,27 @@ class Layers:
             return answer
         finally:
             finished = AttemptFinished(
-                key=policy.key,
-                operation=request.operation,
+                key=call.lane.policy.key,
+                operation=call.request.operation,
                 attempt=journey.attempts,
                 outcome=outcome,
                 status=status,
-                duration_s=self._clock.monotonic_s() - started_s,
+                duration_s=self._tick() - started_s,
                 wait_s=journey.wait_s - waited_s,
                 size_bytes=size_bytes,
             )
             tell(self._hooks, finished)
 
-    async def _guarded(self, request: Request, policy: Policy, journey: Journey, ends_s: float) -> Answer:
+    async def _guarded(self, call: _Call) -> Answer:
         """Ask the breaker first and report to it afterwards, also when the attempt is broken off."""
-        admission = await self._store.admit(policy.key, policy.breaker)
-        journey.phase = admission.phase
-        if not admission.allowed:
-            raise BreakerOpen(f"the breaker of {policy.key} is open", retry_after_s=admission.retry_after_s)
+        breaker = call.lane.breaker or self.lanes.breaker_of(call.lane, call.request)
+        admission = breaker.try_admit() or await breaker.admit()
+        call.journey.phase = admission.phase
+        call.sent_s = self._tick()
         verdict = Verdict.NEUTRAL
         try:
-            answer = await self._paced(request, policy, journey, ends_s)
+            limiter = call.lane.limiter
+            answer = await (self._placed(call) if limiter is None else self._paced(call, limiter))
         except KitError as error:
             verdict = verdict_on(error)
             raise
@@ -123,63 +168,67 @@ class Layers:
             verdict = Verdict.SUCCESS
             return answer
         finally:
-            state = await self._store.report(
-                policy.key, policy.breaker, verdict, generation=admission.generation, token=admission.token
-            )
-            if state.phase is not admission.phase:
-                tell(self._hooks, BreakerChanged(key=policy.key, phase=state.phase))
+            duration_s = self._tick() - call.sent_s
+            if not breaker.note(admission, verdict, duration_s):
+                await breaker.report(admission, verdict, duration_s)
 
-    async def _paced(self, request: Request, policy: Policy, journey: Journey, ends_s: float) -> Answer:
-        """Take a slot, wait for it, send, and tell the limiter what the answer says about our pace."""
-        if policy.pace is None:
-            return await self._transport(request, policy, ends_s - self._clock.monotonic_s())
-        left_s = max(0.0, ends_s - self._clock.monotonic_s())
-        reservation = await self._store.reserve(policy.key, policy.pace, wait_s_max=left_s)
-        if not reservation.granted:
-            raise PaceExceeded(f"no free slot for {policy.key} in time", retry_after_s=reservation.wait_s)
-        await self._clock.sleep_s(reservation.wait_s)
-        journey.wait_s += reservation.wait_s
+    async def _paced(self, call: _Call, limiter: Limiter) -> Answer:
+        """Wait for a slot, send, and tell the limiter what the answer says about our pace."""
+        reservation = await self._slot(call, limiter)
         try:
-            answer = await self._transport(request, policy, ends_s - self._clock.monotonic_s())
+            answer = await self._placed(call)
         except KitError as error:
-            feedback = feedback_on(error)
-            await self._store.adapt(policy.key, policy.pace, feedback, retry_after_s=error.retry_after_s)
+            await self._tell_limiter(limiter, reservation, error)
             raise
-        await self._store.adapt(policy.key, policy.pace, Feedback.SUCCESS)
+        if not limiter.note_success(reservation):
+            await limiter.flush()
         return answer
 
-    def _response(self, answer: Answer, journey: Journey, duration_s: float) -> Response:
-        journey.redirects = answer.redirects
-        return Response(
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-            received_at_s=answer.received_at_s,
-            duration_s=duration_s,
-            journey=journey,
-        )
+    async def _slot(self, call: _Call, limiter: Limiter) -> Reservation:
+        """Wait for the slot that the call has, or take one; what was reserved before a pause began is worth nothing."""
+        began_s, slot = self._tick(), call.slot
+        if slot is not None:
+            if slot.at_s > began_s:
+                await self._sleep_s(slot.at_s - began_s)
+                call.journey.wait_s += self._tick() - began_s
+            if not limiter.is_paused():
+                return slot.reservation
+        began_s = self._tick()
+        try:
+            reservation = await limiter.acquire(wait_s_max=max(0.0, call.ends_s - began_s))
+        finally:
+            call.journey.wait_s += self._tick() - began_s
+        return reservation
 
+    async def _tell_limiter(self, limiter: Limiter, reservation: Reservation, error: KitError) -> None:
+        feedback = feedback_on(error)
+        if feedback is Feedback.RATE_LIMIT:
+            await limiter.on_rate_limit(error.retry_after_s, reservation=reservation)
+        elif feedback is Feedback.ERROR:
+            await limiter.on_error(reservation=reservation)
+        elif feedback is Feedback.SUCCESS:
+            await limiter.on_success(reservation)
 
-def verdict_on(error: KitError) -> Verdict:
-    """Return what a failed attempt says about the other side's health.
+    async def _placed(self, call: _Call) -> Answer:
+        """Take a place among the connections, and send."""
+        bulkhead = call.lane.bulkhead
+        if not bulkhead.try_enter():
+            await self._stand_in_line(call)
+        call.sent_s = self._tick()
+        try:
+            return await self._transport(call.request, call.lane.policy, call.ends_s - call.sent_s)
+        finally:
+            bulkhead.leave()
 
-    A refusal of our own and a rate limit say nothing about it; a 404 shows that it is well.
-    """
-    if isinstance(error, Refused):
-        return Verdict.NEUTRAL
-    if isinstance(error, HttpStatus):
-        if error.is_rate_limit:
-            return Verdict.NEUTRAL
-        return Verdict.FAILURE if error.transient else Verdict.SUCCESS
-    is_ill = error.transient or isinstance(error, BadBody | BodyTooLarge)
-    return Verdict.FAILURE if is_ill else Verdict.NEUTRAL
-
-
-def feedback_on(error: KitError) -> Feedback:
-    """Return what a failed attempt says about our pace; a 503 with Retry-After is a rate limit by another name."""
-    if isinstance(error, HttpStatus):
-        asks_to_wait = error.status == SERVICE_UNAVAILABLE and error.retry_after_s is not None
-        if error.is_rate_limit or asks_to_wait:
-            return Feedback.RATE_LIMIT
-        return Feedback.ERROR if error.transient else Feedback.SUCCESS
-    return Feedback.ERROR
+    async def _stand_in_line(self, call: _Call) -> None:
+        began_s, is_refused = self._tick(), True
+        try:
+            await call.lane.bulkhead.enter(max(0.0, call.ends_s - began_s))
+            is_refused = False
+        except BulkheadFull as error:
+            error.retry_after_s = call.lane.policy.bulkhead.wait_s
+            raise
+        finally:
+            waited_s = self._tick() - began_s
+            call.journey.queued_s += waited_s
+            tell(self._hooks, BulkheadWaited(key=call.lane.policy.key, wait_s=waited_s, is_refused=is_refused))

@@ -21,7 +21,7 @@ from apps.resilience.errors import (
     RequestRefused,
     TimedOut,
 )
-from apps.resilience.exchange import Answer, Request
+from apps.resilience.exchange import NOT_MODIFIED, Answer, Request
 from apps.resilience.hooks import Hook, RedirectFollowed, tell
 from apps.resilience.policy import Policy
 from apps.resilience.redirects import Hop, first_hop, next_hop
@@ -29,7 +29,6 @@ from apps.resilience.session import EXACT, Sessions
 
 ERROR_BODY_BYTES = 2_000
 ERROR_BODY_READ_BYTES = 65_536  # read away so that the connection can go on; beyond that it is dropped
-NOT_MODIFIED = 304
 ORIGINS_KEPT = 1_000
 
 
@@ -97,7 +96,7 @@ class Wire:
         ) as raw:
             if raw.status >= 400:
                 raise await self._failure(raw)
-            if 300 <= raw.status < 400 and raw.status != NOT_MODIFIED:
+            if 300 <= raw.status < 400 and not (raw.status == NOT_MODIFIED and request.is_conditional):
                 return raw.status, raw.headers.get("Location", "")
             packed = await _read(raw, policy.body_bytes_max)
             if packed is None:

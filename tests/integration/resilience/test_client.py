@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, unused_port
 
 from apps.resilience import (
     NO_RETRY,
@@ -158,13 +158,13 @@ def test_odd_characters_in_parameters_and_path_stay_what_they_are():
 
 
 def test_one_client_can_be_used_in_one_event_loop_after_another():
-    client = Client(store=MemoryStore(), allowed_hosts={("127.0.0.1", 0)})
+    port = unused_port()
+    client = Client(store=MemoryStore(), allowed_hosts={("127.0.0.1", port)})
 
     async def scene() -> int:
-        server = await serving(answering())
-        policy = Policy(key="vendor", retry=NO_RETRY)
-        client._wire._allowed = frozenset({("127.0.0.1", server.port or 0)})
-        response = await client.send(Request(operation="ask", url=str(server.make_url("/"))), policy)
+        server = await serving(answering(), port=port)
+        request = Request(operation="ask", url=str(server.make_url("/")))
+        response = await client.send(request, Policy(key="vendor", retry=NO_RETRY))
         await client.close()
         await server.close()
         return response.status

@@ -14,11 +14,11 @@ from apps.resilience import NO_RETRY, Client, Event, MemoryStore, Policy, Reques
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def serving(handler: Handler) -> TestServer:
-    """Start a server that gives every request to `handler`."""
+async def serving(handler: Handler, *, port: int | None = None) -> TestServer:
+    """Start a server that gives every request to `handler`, on any free port unless one is named."""
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)
-    server = TestServer(app)
+    server = TestServer(app, port=port)
     await server.start_server()
     return server
 

@@ -11,9 +11,10 @@ from apps.resilience import BreakerPhase, BreakerRule, Feedback, MemoryStore, Pa
 from apps.resilience.errors import BadBody, BreakerOpen, HttpStatus, KitError, PaceExceeded, StoreUnavailable, TimedOut
 from apps.resilience.exchange import Answer
 from apps.resilience.hooks import AttemptFinished, BreakerChanged, Event, RetryScheduled, StoreFellBack
-from apps.resilience.layers import Layers, feedback_on, verdict_on
+from apps.resilience.layers import Layers
 from apps.resilience.stores.fallback import FallbackStore
 from apps.resilience.testing import FakeClock, no_waiting
+from apps.resilience.verdicts import feedback_on, verdict_on
 
 ASK = Request(operation="ask", url="https://example.com/")
 
@@ -166,7 +167,8 @@ def test_an_attempt_that_is_broken_off_gives_its_probe_back():
         (HttpStatus(503, retry_after_s=3), Verdict.FAILURE, Feedback.RATE_LIMIT),
         (TimedOut(), Verdict.FAILURE, Feedback.ERROR),
         (BadBody(), Verdict.FAILURE, Feedback.ERROR),
-        (PaceExceeded(), Verdict.NEUTRAL, Feedback.ERROR),
+        (PaceExceeded(), Verdict.NEUTRAL, None),
+        (StoreUnavailable(), Verdict.NEUTRAL, None),
     ],
 )
 def test_what_a_failure_says_about_health_and_pace(error, verdict, feedback):
