@@ -99,7 +99,7 @@ class CacheFallback:
         count, is_shared = await self._ask("clear", lambda: self._shared.clear(pattern), lambda: self._spare.clear(pattern))
         if is_shared:
             await self._spare.clear(pattern)
-        self._owed &= self._spare.keys()
+        self._owed &= self._spare.kept_keys()
         return count
 
     async def add_counts(self, counts: Mapping[str, int]) -> None:
@@ -119,7 +119,7 @@ class CacheFallback:
         answer, is_shared = await self.reach.ask(verb, shared, spare)
         if self.reach.returns > self._returns:
             self._returns = self.reach.returns
-            self._owed = self._spare.keys()
+            self._owed = self._spare.kept_keys()
         return answer, is_shared
 
     async def _read_shared(self, key: str) -> Kept | None:

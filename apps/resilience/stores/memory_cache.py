@@ -104,7 +104,7 @@ class MemoryCache:
             self._slots.clear()
             self.size_bytes = 0
 
-    def keys(self) -> set[str]:
+    def kept_keys(self) -> set[str]:
         """Return the keys that are kept."""
         with self._lock:
             return {key for key in list(self._slots) if self._alive(key) is not None}

@@ -27,7 +27,7 @@ def test_the_value_that_was_used_longest_ago_goes_first():
             await store.write(key, entry_of(1_000))
         await store.read("a")
         await store.write("d", entry_of(1_000))
-        return store.keys(), store.evicted, store.size_bytes
+        return store.kept_keys(), store.evicted, store.size_bytes
 
     assert asyncio.run(scene()) == ({"a", "c", "d"}, 1, 3 * (OVERHEAD_BYTES + 1_001))
 
@@ -37,7 +37,7 @@ def test_a_value_that_is_larger_than_the_whole_cache_is_not_kept_and_drives_nobo
         store = MemoryCache(clock=FakeClock(), size_bytes_max=10_000)
         await store.write("small", entry_of(100))
         await store.write("large", entry_of(20_000))
-        return store.keys(), store.evicted
+        return store.kept_keys(), store.evicted
 
     assert asyncio.run(scene()) == ({"small"}, 1)
 
@@ -48,7 +48,7 @@ def test_the_size_is_always_the_sum_and_never_above_the_bound(steps):
         store = MemoryCache(clock=FakeClock(), size_bytes_max=10_000)
         for key, size_bytes, is_write in steps:
             await (store.write(key, entry_of(size_bytes)) if is_write else store.forget(key))
-            kept = [store.look(key).entry for key in store.keys()]
+            kept = [store.look(key).entry for key in store.kept_keys()]
             assert store.size_bytes == sum(OVERHEAD_BYTES + 1 + len(entry.value) for entry in kept)
             assert store.size_bytes <= 10_000
 
