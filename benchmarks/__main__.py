@@ -13,7 +13,7 @@ import platform
 import sys
 from pathlib import Path
 
-FURNITURE = frozenset({"pairs", "__main__"})
+FURNITURE = frozenset({"pairs", "servers", "__main__"})
 
 
 def names() -> list[str]:
