@@ -149,7 +149,7 @@ Event = (
 class Hook(Protocol):
     """Listens to events. It must be quick and must not raise."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take one event."""
         ...
 

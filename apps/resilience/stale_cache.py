@@ -18,7 +18,7 @@ from apps.resilience.clock import Clock, SystemClock, chance
 from apps.resilience.errors import KitError, StoreUnavailable
 from apps.resilience.freshness import CacheRule, Grade, Standing, Step, next_step
 from apps.resilience.hooks import CacheServed, Hook, tell
-from apps.resilience.singleflight import Singleflight
+from apps.resilience.singleflight import WAIT_S_MAX, Singleflight
 
 logger = logging.getLogger(__name__)
 A_MINUTE = CacheRule(fresh_s=60)
@@ -35,7 +35,8 @@ class StaleCache:
     """Keeps what loaders bring, by keys of the form "kind:rest". For one event loop; close it at the end.
 
     `rules` are the ages per kind. `failures` are errors, beside the kit's own, that mean that a load failed; any other
-    error of a loader is a bug and passes through.
+    error of a loader is a bug and passes through. `wait_s_max` bounds the wait for a load of another process; give it more
+    than a loader takes.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class StaleCache:
         rules: Mapping[str, CacheRule] | None = None,
         default_rule: CacheRule = A_MINUTE,
         failures: tuple[type[Exception], ...] = (),
+        wait_s_max: float = WAIT_S_MAX,
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
@@ -59,7 +61,7 @@ class StaleCache:
         self._shop = Workshop(
             store=store, clock=self._clock, hooks=self._hooks, counts=self._counts, failures=(KitError, *failures)
         )
-        self._flight: Singleflight[Kept] = Singleflight(store.leases, clock=self._clock)
+        self._flight: Singleflight[Kept] = Singleflight(store.leases, clock=self._clock, wait_s_max=wait_s_max)
         self._told_at_s = self._clock.monotonic_s()
         self._telling: asyncio.Task[None] | None = None
 

@@ -33,7 +33,7 @@ async def play(url: str, prefix: str, loads: Path, callers: int, load_s: float, 
 
     fetched = (cache.fetch(KEY, load, force=mode == "force") for _ in range(callers))
     outcomes = await asyncio.gather(*fetched, return_exceptions=True)
-    told = sorted({repr(one) if isinstance(one, Exception) else one.value.decode() for one in outcomes})
+    told = sorted({repr(one) if isinstance(one, BaseException) else one.value.decode() for one in outcomes})
     counts = asdict(cache.statistics()["price"])
     await cache.close()
     return {"outcomes": told, "answered": len(outcomes), "counts": counts, "fallbacks": store.reach.fallbacks}

@@ -27,6 +27,8 @@ class Caller:
         )
 
     def go(self):
+        assert self.process.stdout is not None
+        assert self.process.stdin is not None
         assert self.process.stdout.readline() == "ready\n"
         self.process.stdin.write("go\n")
         self.process.stdin.flush()

@@ -7,7 +7,17 @@ import signal
 
 import pytest
 
-from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, RedisCache, StaleCache, StoreFellBack, StoreUnavailable
+from apps.resilience import (
+    CacheFallback,
+    CacheRule,
+    Event,
+    Loaded,
+    MemoryCache,
+    RedisCache,
+    StaleCache,
+    StoreFellBack,
+    StoreUnavailable,
+)
 from apps.resilience.clock import SystemClock
 from apps.resilience.stores.reach import HOLIDAY_S
 from apps.resilience.testing import FakeClock
@@ -27,7 +37,7 @@ class Desk:
     """A cache with a spare on the server, and a loader that counts."""
 
     def __init__(self, url):
-        self.news = []
+        self.news: list[Event] = []
         self.store = CacheFallback(RedisCache(url), MemoryCache(), hooks=[self.news.append])
         self.cache = StaleCache(store=self.store, default_rule=RULE)
         self.loads = 0

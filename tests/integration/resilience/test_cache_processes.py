@@ -28,7 +28,7 @@ def prefix():
 @pytest.fixture
 def callers(prefix, tmp_path):
     """Start four processes of fifty callers each; at the end none is left."""
-    started = []
+    started: list[Caller] = []
 
     def start(**how):
         started.extend(Caller(desk.KIT_REDIS_URL, prefix, tmp_path / "loads", **how) for _ in range(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,20 @@ class Work:
         return f"result {self.begun}"
 
 
+def flight_of(leases, **how) -> Singleflight[Any]:
+    return Singleflight(leases, **how)
+
+
+async def granted(leases, key, **how) -> Lease:
+    lease = await leases.acquire(key, **({"owner": "one", "lease_s": 1} | how))
+    assert isinstance(lease, Lease)
+    return lease
+
+
 def test_all_callers_of_a_key_share_one_call_and_other_keys_have_their_own():
     async def scene():
-        flight, work, other = Singleflight(MemoryLeases()), Work(), Work()
+        flight: Singleflight[str] = Singleflight(MemoryLeases())
+        work, other = Work(), Work()
         callers = [asyncio.ensure_future(flight.do("key", work)) for _ in range(200)]
         another = asyncio.ensure_future(flight.do("another", other))
         await asyncio.sleep(0.01)
@@ -52,7 +64,8 @@ def test_all_callers_of_a_key_share_one_call_and_other_keys_have_their_own():
 
 def test_the_next_caller_after_the_landing_flies_anew():
     async def scene():
-        flight, work = Singleflight(MemoryLeases()), Work()
+        flight: Singleflight[str] = Singleflight(MemoryLeases())
+        work = Work()
         work.may_end.set()
         return [await flight.do("key", work) for _ in range(3)], work
 
@@ -64,7 +77,8 @@ def test_the_next_caller_after_the_landing_flies_anew():
 
 def test_an_error_is_shared_by_all():
     async def scene():
-        flight, work = Singleflight(MemoryLeases()), Work(error=TimedOut("late"))
+        flight: Singleflight[str] = Singleflight(MemoryLeases())
+        work = Work(error=TimedOut("late"))
         work.may_end.set()
         return await asyncio.gather(*(flight.do("key", work) for _ in range(50)), return_exceptions=True), work
 
@@ -74,7 +88,8 @@ def test_an_error_is_shared_by_all():
 
 def test_the_first_caller_who_is_cancelled_leaves_the_call_to_the_others():
     async def scene():
-        flight, work = Singleflight(MemoryLeases()), Work()
+        flight: Singleflight[str] = Singleflight(MemoryLeases())
+        work = Work()
         first, second = (asyncio.ensure_future(flight.do("key", work)) for _ in range(2))
         await asyncio.sleep(0.01)
         first.cancel()
@@ -90,7 +105,7 @@ def test_the_first_caller_who_is_cancelled_leaves_the_call_to_the_others():
 def test_closing_breaks_off_what_is_in_flight_and_gives_its_lease_back():
     async def scene():
         leases, work = MemoryLeases(), Work()
-        flight = Singleflight(leases)
+        flight: Singleflight[str] = Singleflight(leases)
         caller = asyncio.ensure_future(flight.do("key", work))
         await asyncio.sleep(0.01)
         await flight.close()
@@ -104,7 +119,8 @@ def test_closing_breaks_off_what_is_in_flight_and_gives_its_lease_back():
 
 def test_a_flight_that_nobody_waits_for_any_more_is_not_reported_as_lost(caplog):
     async def scene():
-        flights, work = Flights(), Work(error=TimedOut())
+        flights: Flights[str] = Flights()
+        work = Work(error=TimedOut())
         caller = asyncio.ensure_future(flights.join("key", work))
         await asyncio.sleep(0)
         caller.cancel()
@@ -127,7 +143,7 @@ def test_across_processes_a_follower_takes_the_leaders_result():
         async def seen(waited_for):
             return next((result for fence, result in board.items() if waited_for and fence >= waited_for), None)
 
-        flights = [Singleflight(leases) for _ in range(4)]  # as four processes would have
+        flights: list[Singleflight[str]] = [Singleflight(leases) for _ in range(4)]  # as four processes would have
         callers = [asyncio.ensure_future(flight.do("key", lead, seen=seen)) for flight in flights]
         await asyncio.sleep(0.05)
         work.may_end.set()
@@ -149,7 +165,7 @@ def test_without_a_place_for_results_one_works_after_the_other():
             at_work -= 1
             return True
 
-        results = await asyncio.gather(*(Singleflight(leases).do("key", work) for _ in range(5)))
+        results = await asyncio.gather(*(flight_of(leases).do("key", work) for _ in range(5)))
         return results, most
 
     assert asyncio.run(scene()) == ([True] * 5, 1)
@@ -158,7 +174,7 @@ def test_without_a_place_for_results_one_works_after_the_other():
 def test_a_leader_that_works_longer_than_its_lease_renews_it():
     async def scene():
         leases, work = MemoryLeases(), Work()
-        caller = asyncio.ensure_future(Singleflight(leases).do("key", work, lease_s=0.15))
+        caller = asyncio.ensure_future(flight_of(leases).do("key", work, lease_s=0.15))
         taken = []
         for _ in range(10):
             await asyncio.sleep(0.05)
@@ -174,9 +190,9 @@ def test_a_leader_that_works_longer_than_its_lease_renews_it():
 def test_the_lease_of_a_dead_leader_passes_on():
     async def scene():
         leases, work = MemoryLeases(), Work()
-        dead = await leases.acquire("key", owner="dead", lease_s=0.1)
+        dead = await granted(leases, "key", owner="dead", lease_s=0.1)
         work.may_end.set()
-        result = await Singleflight(leases).do("key", work, lease_s=0.1)
+        result = await flight_of(leases).do("key", work, lease_s=0.1)
         return dead, work, result, await leases.renew(dead), await leases.release(dead)
 
     dead, work, result, is_renewed, is_released = asyncio.run(scene())
@@ -189,7 +205,7 @@ def test_waiting_for_a_leader_has_an_end():
         leases, work, clock = MemoryLeases(), Work(), FakeClock()
         await leases.acquire("key", owner="slow", lease_s=3_600)
         with pytest.raises(TimedOut, match="another process"):
-            await Singleflight(leases, clock=clock, wait_s_max=30).do("key", work)
+            await flight_of(leases, clock=clock, wait_s_max=30).do("key", work)
         return work, clock
 
     work, clock = asyncio.run(scene())
@@ -208,7 +224,7 @@ def test_leases_that_are_away_for_a_moment_do_not_break_the_work():
 
     async def scene():
         work = Work()
-        caller = asyncio.ensure_future(Singleflight(Flaky()).do("key", work, lease_s=0.03))
+        caller = asyncio.ensure_future(flight_of(Flaky()).do("key", work, lease_s=0.03))
         await asyncio.sleep(0.05)
         work.may_end.set()
         return await caller
@@ -219,12 +235,12 @@ def test_leases_that_are_away_for_a_moment_do_not_break_the_work():
 def test_many_keys_do_not_fill_the_memory_and_fences_still_grow():
     async def scene():
         leases = MemoryLeases()
-        first = await leases.acquire("key", owner="one", lease_s=1)
+        first = await granted(leases, "key")
         await leases.release(first)
         for number in range(KEYS_MAX + 10):
-            await leases.release(await leases.acquire(f"other {number}", owner="one", lease_s=1))
+            await leases.release(await granted(leases, f"other {number}"))
         forgotten = leases.fence_of("key")
-        return first, forgotten, await leases.acquire("key", owner="two", lease_s=1)
+        return first, forgotten, await granted(leases, "key", owner="two")
 
     first, forgotten, second = asyncio.run(scene())
     assert forgotten == 0

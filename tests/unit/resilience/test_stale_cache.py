@@ -10,6 +10,7 @@ from apps.resilience import (
     CacheRefreshed,
     CacheRule,
     CacheServed,
+    Event,
     Grade,
     HttpStatus,
     Loaded,
@@ -49,10 +50,15 @@ class Desk:
     def __init__(self, rule=RULE, *, draw=lambda: 0.0, failures=()):
         self.clock = FakeClock()
         self.vendor = Vendor()
-        self.news = []
+        self.news: list[Event] = []
         self.store = MemoryCache(clock=self.clock)
         self.cache = StaleCache(
-            store=self.store, clock=self.clock, hooks=[self.news.append], draw=draw, default_rule=rule, failures=failures
+            store=self.store,
+            clock=self.clock,
+            hooks=[self.news.append],
+            draw=draw,
+            default_rule=rule,
+            failures=failures,
         )
 
     async def fetch(self, key="price:btc", **how):

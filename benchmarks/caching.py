@@ -1,0 +1,58 @@
+"""What a hit of the stale cache costs: grading, counting and checking included, against the bare round trip under it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+
+from redis import asyncio as redis_asyncio
+
+from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, RedisCache, StaleCache
+from apps.resilience.stores.redis_cache import FIELDS
+from apps.resilience.stores.redis_leases import connect
+from benchmarks.pairs import Contest
+
+READS = 500
+VALUE = b'{"symbol": "BTC", "price": "64123.45", "volume": "1234567.89"}' * 32
+RULE = CacheRule(fresh_s=3_600)
+
+
+async def _load(_previous: object) -> Loaded:
+    return Loaded(VALUE)
+
+
+def contests() -> Iterator[Contest]:
+    """Yield the comparisons; the server is REDIS_URL's, the keys are deleted afterwards."""
+    url, prefix = os.environ["REDIS_URL"], f"benchmark-{uuid.uuid4().hex}:"
+    with asyncio.Runner() as runner:
+        store = RedisCache(url, prefix=prefix)
+        shared = StaleCache(store=CacheFallback(store, MemoryCache()), default_rule=RULE)
+        bare = connect(url)
+        name = store.name_of("price:btc")
+
+        async def hits() -> None:
+            for _ in range(READS):
+                await shared.fetch("price:btc", _load)
+
+        async def round_trips() -> None:
+            for _ in range(READS):
+                await bare.hmget(name, FIELDS)
+
+        yield Contest(
+            name="a hit of the shared cache",
+            ours="StaleCache.fetch over CacheFallback",
+            theirs="redis-py: the HMGET alone",
+            run_ours=lambda: runner.run(hits()),
+            run_theirs=lambda: runner.run(round_trips()),
+            units=READS,
+            at_most=1.5,
+        )
+        runner.run(_leave(shared, bare))
+
+
+async def _leave(cache: StaleCache, bare: redis_asyncio.Redis) -> None:
+    await cache.clear("*")
+    await cache.close()
+    await bare.aclose()
