@@ -147,7 +147,7 @@ def test_nothing_can_be_smuggled_into_a_request(request_):
 
 
 def test_odd_characters_in_parameters_and_path_stay_what_they_are():
-    seen = {}
+    seen: dict[str, Any] = {}
 
     async def handler(request: web.Request) -> web.Response:
         seen.update(query=list(request.query.items()), path=request.path)
