@@ -24,6 +24,7 @@ class Options:
     waits: bool
     state: Path | None
     ready_file: Path | None
+    faults: Path | None = None
 
     def checked(self) -> Options:
         """Return these options, or raise WorldRefused with one plain line."""
@@ -47,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markets", type=int, metavar="N", help="play only the first N recorded markets")
     parser.add_argument("--wait", action="store_true", help="let time stand still until a vendor is first called")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the place here and continue from it")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="a list of faults in JSON, as docs/recorded-world.md has it")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written as JSON once the server listens")
 
 
@@ -62,4 +64,5 @@ def options_from(values: dict[str, object]) -> Options:
         waits=parsed.wait,
         state=parsed.state,
         ready_file=parsed.ready_file,
+        faults=parsed.faults,
     ).checked()

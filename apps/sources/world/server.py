@@ -17,6 +17,9 @@ from aiohttp.typedefs import Handler, Middleware
 from apps.sources.world.answers import Refusal, as_json
 from apps.sources.world.clob import Clob
 from apps.sources.world.errors import WorldRefused
+from apps.sources.world.fault_desk import FaultDesk
+from apps.sources.world.fault_plan import Program, read_faults
+from apps.sources.world.faults import injecting
 from apps.sources.world.gamma import Gamma
 from apps.sources.world.options import Options
 from apps.sources.world.recording import load_recording
@@ -34,6 +37,7 @@ BODY_MAX = 1 << 20
 
 def build_world(options: Options, now_s: Callable[[], float]) -> World:
     """Load the recording and take the place from the state file, or begin now. Raises WorldRefused."""
+    program = _program(options.faults, now_s())
     recording = load_recording(first=options.markets)
     begins_ms = recording.begins_ms
     place = read_place(options.state) if options.state else None
@@ -41,19 +45,31 @@ def build_world(options: Options, now_s: Callable[[], float]) -> World:
         timeline = Timeline(now_s(), begins_ms, options.speed)
     else:
         timeline = resumed(place, speed=options.speed, now_s=now_s(), anchor_recorded_ms=begins_ms)
-    world = World(recording=recording, tape=load_tape(options.bar_every_s), timeline=timeline, now_s=now_s)
+    world = World(recording=recording, tape=load_tape(options.bar_every_s), timeline=timeline, now_s=now_s, program=program)
     if options.waits and not (place and is_crash_restart(place, now_s())):
         world.wait()
     return world
 
 
+def _program(path: Path | None, now_s: float) -> Program:
+    """Read the fault file. Raises WorldRefused."""
+    if path is None:
+        return Program()
+    try:
+        return Program.starting(read_faults(path.read_bytes(), vendors=VENDORS), now_s=now_s)
+    except WorldRefused as refusal:
+        raise WorldRefused(f"--faults {path}: {refusal}") from None
+
+
 def build_app(world: World, *middlewares: Middleware) -> web.Application:
-    """Mount every window; `middlewares` sit between the counting and the windows (the seam for faults)."""
-    app = web.Application(middlewares=[_counting(world), *middlewares, _refusing], client_max_size=BODY_MAX)
+    """Mount every window; the faults and then `middlewares` sit between the counting and the windows."""
+    layers = [_counting(world), injecting(world), *middlewares, _refusing]
+    app = web.Application(middlewares=layers, client_max_size=BODY_MAX)
     app.add_routes(Gamma(world).routes("/gamma"))
     app.add_routes(Clob(world).routes("/clob"))
     app.add_routes(Yahoo(world).routes("/yahoo"))
     app.add_routes(Status(world).routes())
+    app.add_routes(FaultDesk(world).routes())
     return app
 
 

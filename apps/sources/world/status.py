@@ -47,6 +47,7 @@ def status_object(world: World) -> dict[str, Any]:
         "markets": [_market(market, timeline) for market in world.recording.markets],
         "bars_played": world.tape.bars_played(timeline, at_ms),
         "requests": {vendor: world.requests[vendor] for vendor in VENDORS},
+        "faults": dict(sorted(world.struck.items())),
     }
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from apps.sources.world.fault_plan import Program
 from apps.sources.world.recording import RecordedMarket, Recording
 from apps.sources.world.tape import Tape
 from apps.sources.world.timeline import Place, Timeline
@@ -21,6 +22,8 @@ class World:
     now_s: Callable[[], float]
     waits_at_ms: int | None = None
     requests: Counter[str] = field(default_factory=Counter)
+    program: Program = field(default_factory=Program)
+    struck: Counter[str] = field(default_factory=Counter)
 
     def at_ms(self) -> int:
         """Tell the recorded moment that is playing now; it stands still while the world waits for its first call."""
