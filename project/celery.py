@@ -6,7 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
-TASK_MODULES = ("ingest", "forecast", "signal", "trade", "settle", "backup", "upkeep")
+TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep")
 
 app = Celery("bellwether")
 app.config_from_object("django.conf:settings", namespace="CELERY")

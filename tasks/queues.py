@@ -30,6 +30,7 @@ QUEUE_NAMES = QueueNames()
 
 ROUTES = {
     "tasks.ingest.*": {"queue": QUEUE_NAMES.fetch},
+    "tasks.news.*": {"queue": QUEUE_NAMES.fetch},
     "tasks.forecast.*": {"queue": QUEUE_NAMES.forecast},
     "tasks.signal.*": {"queue": QUEUE_NAMES.money},
     "tasks.trade.*": {"queue": QUEUE_NAMES.money},

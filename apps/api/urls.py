@@ -4,7 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from apps.api.schema import DocsView, SchemaView
-from apps.api.views import house, money, opinion, store
+from apps.api.views import house, money, news, opinion, store
 
 router = SimpleRouter()
 router.register("sources", store.SourceViewSet, "source")
@@ -13,6 +13,7 @@ router.register("outcomes", store.OutcomeViewSet, "outcome")
 router.register("quotes", store.QuoteViewSet, "quote")
 router.register("instruments", store.InstrumentViewSet, "instrument")
 router.register("candles", store.CandleViewSet, "candle")
+router.register("articles", news.ArticleViewSet, "article")
 router.register("forecasts", opinion.ForecastViewSet, "forecast")
 router.register("scores", opinion.ScoreViewSet, "score")
 router.register("signals", opinion.SignalViewSet, "signal")

@@ -20,6 +20,7 @@ from apps.forecasts import selectors as forecasts
 from apps.ledger import selectors as ledger
 from apps.markets import selectors as markets
 from apps.monitoring import selectors
+from apps.news import selectors as news
 from apps.portfolio import selectors as portfolios
 from apps.settlement import selectors as settlements
 from apps.signals import selectors as signals
@@ -80,7 +81,7 @@ def counts() -> Figures:
         "markets_seen": listed().count(),
         "markets_settled": listed().filter(id__in=settled_ids()).count(),
         "quotes_stored": markets.quotes_table().order_by().count(),
-        "articles_stored": 0,
+        "articles_stored": news.articles_table().order_by().count(),
         "forecasts": forecasts.forecasts_table().order_by().count(),
         "signals": sum(by_state.values()),
         "signals_suppressed": sum(count for name, count in by_state.items() if name.endswith("/suppressed")),

@@ -10,7 +10,7 @@ from apps.core.clock import now
 from apps.core.errors import Conflict
 from apps.core.read_only import ReadOnlyAdmin
 from apps.sources import services
-from apps.sources.models import FetchCall, FetchLog, Quarantine, Source
+from apps.sources.models import AnalystCall, FetchCall, FetchLog, Quarantine, Source
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -117,6 +117,26 @@ class QuarantineAdmin(ReadOnlyAdmin):
     list_select_related = ("source",)
     search_fields = ("reason", "row_key")
     show_full_result_count = False
+
+
+@admin.register(AnalystCall)
+class AnalystCallAdmin(ReadOnlyAdmin):
+    """Every question to the analyst and what it cost in US dollars."""
+
+    list_display = (
+        "asked_at",
+        "source",
+        "model",
+        "state",
+        "outcome",
+        "reserved_cost",
+        "cost",
+        "prompt_tokens",
+        "completion_tokens",
+    )
+    list_filter = ("source", "state", "day")
+    list_select_related = ("source",)
+    search_fields = ("=question_digest",)
 
 
 def _actor(request: HttpRequest) -> str:

@@ -54,8 +54,9 @@ def material_of(question: AnalysisQuestion) -> str:
 
 
 def digest_of(question: AnalysisQuestion) -> str:
-    """Return the fingerprint of a question: the same material put to the same model."""
-    return hashlib.sha256(json.dumps([question.model, material_of(question)]).encode()).hexdigest()
+    """Return the fingerprint of a question put to a model; what is known of it may move on without making it another one."""
+    asked = [question.model, question.question, question.outcome, question.closes_at.isoformat()]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def tokens_max(question: AnalysisQuestion) -> int:

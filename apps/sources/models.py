@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 SOURCE_STATES = ("on", "off", "paused")
+ANALYST_STATES = ("reserved", "done", "failed")
 
 
 class Source(models.Model):
@@ -106,3 +107,42 @@ class Quarantine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id}: {self.reason}"
+
+
+class AnalystCall(models.Model):
+    """One question to the analyst and its bill in US dollars; the worst case is reserved before the call is made.
+
+    What is `reserved` and never finished (its process died) stays counted at the worst case until the day is over.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="analyst_calls")
+    day = models.DateField(help_text="the day (UTC) whose budget it is charged to")
+    question_digest = models.CharField(max_length=64)
+    model = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=[(state, state) for state in ANALYST_STATES], default="reserved")
+    outcome = models.CharField(max_length=40, blank=True, help_text="ok, or the code of the error")
+    reserved_cost = models.DecimalField(max_digits=16, decimal_places=8)
+    cost = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)
+    prompt_tokens = models.IntegerField(null=True, blank=True)
+    completion_tokens = models.IntegerField(null=True, blank=True)
+    by = models.CharField(max_length=120)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(state__in=ANALYST_STATES), name="analyst_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state="reserved", cost__isnull=True)
+                | models.Q(cost__isnull=False, cost__gte=0) & ~models.Q(state="reserved"),
+                name="finished_analyst_call_has_cost",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("day",), name="analyst_day"),
+            models.Index(fields=("question_digest",), condition=models.Q(state="reserved"), name="analyst_under_way"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.day} {self.state}"

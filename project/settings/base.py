@@ -38,6 +38,7 @@ ROOMS = [
     "apps.ledger",
     "apps.sources",
     "apps.markets",
+    "apps.news",
     "apps.forecasts",
     "apps.signals",
     "apps.portfolio",

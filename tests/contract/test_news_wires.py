@@ -58,7 +58,7 @@ def test_every_article_of_newsapi_is_read(name, monkeypatch):
 
 def test_the_error_of_newsapi_is_a_refusal_with_its_own_words():
     body = (DATA / "newsapi_wire" / "error_response.json").read_bytes()
-    with pytest.raises(VendorRefused, match="maximumResultsReached.*limited to a max of 100 results"):
+    with pytest.raises(VendorRefused, match=r"maximumResultsReached.*limited to a max of 100 results"):
         asyncio.run(newsapi.articles(Recorded(body, datetime(2023, 7, 22, tzinfo=UTC)), ["anything"]))
 
 

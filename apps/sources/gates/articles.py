@@ -79,7 +79,7 @@ def _link(url: str) -> str:
         raise BadRow(f"url is longer than {URL_LENGTH}")
     try:
         parts = urlsplit(text)
-        is_link = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_link = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_link = False
     if not is_link or not text.isprintable() or " " in text:

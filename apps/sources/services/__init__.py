@@ -1,6 +1,7 @@
 """The room's verbs: fetching from vendors, and keeping the sources themselves."""
 
 from apps.sources.services.analysis import analyse
+from apps.sources.services.articles import fetch_articles
 from apps.sources.services.everything import fetch_everything
 from apps.sources.services.fetching import (
     fetch_books,
@@ -12,16 +13,20 @@ from apps.sources.services.fetching import (
 from apps.sources.services.forgetting import forget_old_fetches
 from apps.sources.services.keeping import ensure_sources, pause, reset_breaker, resume, self_check
 from apps.sources.services.screening import screen
+from apps.sources.services.sports import fetch_match_results, fetch_odds
 from apps.sources.services.tickers import fetch_tickers
 
 __all__ = [
     "analyse",
     "ensure_sources",
+    "fetch_articles",
     "fetch_books",
     "fetch_candles",
     "fetch_everything",
     "fetch_market_states",
     "fetch_markets",
+    "fetch_match_results",
+    "fetch_odds",
     "fetch_price_history",
     "fetch_tickers",
     "forget_old_fetches",

@@ -22,6 +22,7 @@ LISTS = (
         "audit",
         "backups",
         "tenants",
+        "articles",
     ),
 )
 
@@ -51,7 +52,8 @@ def test_each_list_is_for_staff_and_ops(name, desk, staff, stranger, nobody, ops
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in LISTS if name not in ("sources", "backups", "instruments", "candles", "forecasts", "scores")]
+    "name",
+    [name for name in LISTS if name not in ("sources", "backups", "instruments", "candles", "forecasts", "scores", "articles")],
 )
 def test_each_row_is_found_alone_as_in_its_list(name, desk, ops):
     row = results(ops, f"{name}/")[0]
