@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -140,6 +141,37 @@ def test_a_foreign_state_file_is_refused_and_left_alone(tmp_path):
 
 def test_an_unwritable_state_folder_is_one_plain_line_and_2(tmp_path):
     refused(run([*MODULE, "--state", str(tmp_path / "missing" / "world.json")]), "No such file or directory")
+
+
+@pytest.mark.parametrize("program", [MODULE, COMMAND], ids=["module", "command"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[{"vendor": "gamma", "kind": "fire"}]', "fault 1: kind is not one of status, reset, drip"),
+        ("[{", "the body is not JSON (JSONDecodeError)"),
+        (None, "No such file or directory"),
+    ],
+    ids=["kind", "json", "missing"],
+)
+def test_a_wrong_fault_file_is_one_plain_line_and_2(tmp_path, program, text, reason):
+    faults = tmp_path / "faults.json"
+    if text is not None:
+        faults.write_text(text)
+    refused(run([*program, "--faults", str(faults)]), reason)
+
+
+def test_faults_of_a_file_strike_from_the_start_and_are_counted(play, tmp_path):
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"vendor": "yahoo", "kind": "status", "params": {"status": 429, "retry_after": "2"}}]')
+    play.start("--faults", str(faults))
+    url = json.loads(play.ready.read_text())["url"]
+    with pytest.raises(HTTPError) as caught:
+        urlopen(url + "/yahoo/v8/finance/chart/^VIX", timeout=5)
+    with caught.value as refusal:
+        assert (refusal.code, refusal.headers["Retry-After"]) == (429, "2")
+    assert play.status()["faults"] == {"status": 1}
+    with urlopen(url + "/_world/faults", timeout=5) as answer:
+        assert json.load(answer)["faults"][0]["struck"] == 1
 
 
 def refused(process: subprocess.Popen[str], reason: str) -> None:
