@@ -89,6 +89,12 @@ class Client:
         outcomes = iter(await batch.run(sound, concurrency=at_once, ask=ask if policy.cache else None))
         return [refused[place] if place in refused else next(outcomes) for place in range(len(asked))]
 
+    async def slow_down(self, policy: Policy, *, retry_after_s: float | None = None) -> None:
+        """Tell the limiter that the other side asked for fewer calls where the kit cannot see it: in a good answer's body."""
+        limiter = self._layers.lanes.of(policy).limiter
+        if limiter is not None:
+            await limiter.on_rate_limit(retry_after_s)
+
     async def look_breaker(self, key: str) -> BreakerState:
         """Return the state of the breaker of `key`."""
         return await self._store.look_breaker(key)

@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from apps.resilience.exchange import Journey
 
-RETRYABLE_STATUSES = frozenset({408, 425, 429})
-TOO_MANY_REQUESTS = 429
+# Nobody means 418 by its own name: exchanges answer it to those who went on after a 429, with the end of their ban.
+RATE_LIMIT_STATUSES = frozenset({418, 429})
+RETRYABLE_STATUSES = frozenset({408, 425}) | RATE_LIMIT_STATUSES
 
 
 class KitError(Exception):
@@ -118,7 +119,7 @@ class HttpStatus(CallFailed):
     @property
     def is_rate_limit(self) -> bool:
         """Whether the other side says that we come too often."""
-        return self.status == TOO_MANY_REQUESTS
+        return self.status in RATE_LIMIT_STATUSES
 
 
 class RedirectRefused(CallFailed):

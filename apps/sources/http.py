@@ -48,7 +48,7 @@ from apps.resilience import (
 )
 from apps.sources import registry
 from apps.sources.calling import Journal, VendorCaller
-from apps.sources.errors import CallInTransaction
+from apps.sources.errors import CallInTransaction, QuotaSpent
 from apps.sources.files import FileCaller
 from apps.sources.ports import Caller, Vendor
 
@@ -112,12 +112,7 @@ def ask(vendor: Vendor, journal: Journal, question: Callable[[Caller], Awaitable
     Raises CallInTransaction, before anything is sent, when a database transaction is open.
     """
     engine = _engine()
-    caller = _caller(engine, vendor, journal)
-
-    async def work() -> T:
-        return await question(caller)
-
-    return _run(engine, work())
+    return _run(engine, _put(engine, Asking(vendor=vendor, journal=journal, question=question)))
 
 
 def ask_all(askings: Sequence[Asking[T]], *, timeout_s: float) -> Mapping[str, T | Exception]:
@@ -126,7 +121,7 @@ def ask_all(askings: Sequence[Asking[T]], *, timeout_s: float) -> Mapping[str, T
     Each is given `timeout_s`; a failure is a value and costs the others nothing.
     """
     engine = _engine()
-    asks = {asking.vendor.slug: partial(asking.question, _caller(engine, asking.vendor, asking.journal)) for asking in askings}
+    asks = {asking.vendor.slug: partial(_put, engine, asking) for asking in askings}
 
     async def work() -> Mapping[str, T | Exception]:
         try:
@@ -140,7 +135,7 @@ def ask_all(askings: Sequence[Asking[T]], *, timeout_s: float) -> Mapping[str, T
 
 def answered(asking: Asking[T]) -> Awaitable[T]:
     """Put a question from inside of a loader that `fetch_kept` runs. Raises the room's errors."""
-    return asking.question(_caller(_engine(), asking.vendor, asking.journal))
+    return _put(_engine(), asking)
 
 
 def fetch_kept(key: str, load: Load, *, rule: CacheRule, force: bool) -> Cached:
@@ -172,6 +167,16 @@ def _run(engine: Engine, work: Coroutine[Any, Any, T]) -> T:
         return engine.run(work)
     finally:
         _is_in_transaction.reset(token)
+
+
+async def _put(engine: Engine, asking: Asking[T]) -> T:
+    """Put the question; a limit that the vendor states in a good answer slows everybody down like any other."""
+    try:
+        return await asking.question(_caller(engine, asking.vendor, asking.journal))
+    except QuotaSpent as error:
+        policy = registry.connection_of(asking.vendor).policy
+        await engine.client.slow_down(policy, retry_after_s=error.retry_after_s)
+        raise
 
 
 def _caller(engine: Engine, vendor: Vendor, journal: Journal) -> Caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -78,6 +79,11 @@ def merged(kept: Kept, older: Kept | None, symbols: Sequence[str]) -> Kept:
     before = older.quoted if older else {}
     both = {symbol: kept.quoted.get(symbol) or before.get(symbol) for symbol in symbols}
     return Kept(quoted={symbol: quoted for symbol, quoted in both.items() if quoted}, parts=kept.parts)
+
+
+def key_of(name: str, symbols: Sequence[str]) -> str:
+    """Return the cache's key of a list of symbols."""
+    return f"screen:{name}.{SHAPE}.{hashlib.sha256(','.join(symbols).encode()).hexdigest()[:16]}"
 
 
 def packed(kept: Kept) -> bytes:

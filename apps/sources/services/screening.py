@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,7 +51,7 @@ def screen(
     round_ = _Round(chain=chain, symbols=wanted, now=now, by=by, on_progress=on_progress)
     round_.open_sources()
     try:
-        cached = http.fetch_kept(_key(chain, wanted), round_.load, rule=screens.RULE, force=force)
+        cached = http.fetch_kept(screens.key_of(name, wanted), round_.load, rule=screens.RULE, force=force)
     except AllSourcesFailed as error:
         raise NobodyAnswered(f"nobody has prices of {name}: {round_.told(error)}", retry_after_s=error.retry_after_s) from error
     finally:
@@ -151,11 +150,6 @@ class _Round:
     def _tell(self, slug: str, brought: int) -> None:
         if self.on_progress is not None:
             self.on_progress(VENDORS[slug].name, brought)
-
-
-def _key(chain: Chain, symbols: Sequence[str]) -> str:
-    """Return the cache's key of a list of symbols."""
-    return f"screen:{chain.name}.{screens.SHAPE}.{hashlib.sha256(','.join(symbols).encode()).hexdigest()[:16]}"
 
 
 def _screen(chain: Chain, symbols: Sequence[str], cached: Cached, *, order: Order, now: datetime, is_cached: bool) -> Screen:

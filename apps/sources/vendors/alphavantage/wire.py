@@ -21,8 +21,8 @@ from apps.sources.strict import Row, as_mapping, excerpt_of, parse_json
 LOWEST = Decimal("0.000001")
 NEW_YORK = ZoneInfo("America/New_York")
 CLOSING = time(16)
-LIMIT = re.compile(r"call frequency|rate limit|requests per (?:day|minute|second)|calls per", re.IGNORECASE)
-DAILY_LIMIT = re.compile(r"per day|daily", re.IGNORECASE)
+LIMIT = re.compile(r"call frequency|rate limit|(?:request|call)s? per (?:day|minute|second)", re.IGNORECASE)
+SHORT_LIMIT = re.compile(r"per (?:minute|second)", re.IGNORECASE)
 MINUTE_S, HOUR_S = 60.0, 3_600.0  # a day's quota is asked for again each hour: nobody says when the vendor's day ends
 
 
@@ -108,7 +108,7 @@ def _part(body: bytes, name: str) -> dict[str, object]:
 def _raise_what_is_said(frame: Mapping[str, object]) -> None:
     said = next((str(frame[name])[:300] for name in ("Note", "Information") if frame.get(name)), "")
     if said and LIMIT.search(said):
-        raise QuotaSpent(f"alphavantage: {said}", retry_after_s=HOUR_S if DAILY_LIMIT.search(said) else MINUTE_S)
+        raise QuotaSpent(f"alphavantage: {said}", retry_after_s=MINUTE_S if SHORT_LIMIT.search(said) else HOUR_S)
     if said:
         raise VendorRefused(f"alphavantage: {said}")
     refusal = str(frame.get("Error Message") or "")[:300]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from apps.sources.errors import BadRow, NotAtVendor, VendorRefused
 from apps.sources.gates import bars as gate
-from apps.sources.gathering import gather
+from apps.sources.gathering import gather, key_of
 from apps.sources.ports import Caller, Chart, Gathered
 from apps.sources.types import CandleRecord, InstrumentRecord, Rejected, TickerRecord
 from apps.sources.vendors.binance import client, wire
@@ -26,13 +26,14 @@ async def tickers(caller: Caller, symbols: Sequence[str]) -> Gathered[TickerReco
     gathered: Gathered[TickerRecord] = Gathered(rejected=_nameless(symbols))
     asked = list(pairs)
     for start in range(0, len(asked), client.PAIRS_PER_CALL):
+        some = asked[start : start + client.PAIRS_PER_CALL]
         try:
-            reply = await client.tickers(caller, asked[start : start + client.PAIRS_PER_CALL])
+            reply = await client.tickers(caller, some)
         except VendorRefused as error:
             if UNKNOWN_PAIR not in str(error):
                 raise
             return await _from_all(caller, pairs, _nameless(symbols))
-        gathered = gathered.plus(_read(reply.body, pairs, reply.received_at))
+        gathered = gathered.plus(_found(wire.read_tickers(reply.body), some, pairs, reply.received_at))
     return gathered
 
 
@@ -99,15 +100,19 @@ def as_candle(value: object, *, symbol: str, received_at: datetime) -> CandleRec
 async def _from_all(caller: Caller, pairs: Mapping[str, str], nameless: tuple[Rejected, ...]) -> Gathered[TickerRecord]:
     """Pick the pairs out of the list of all, so that one that is unknown costs only itself."""
     reply = await client.all_tickers(caller)
-    rows = [row for row in wire.read_tickers(reply.body) if isinstance(row, dict) and row.get("symbol") in pairs]
-    there = {row["symbol"] for row in rows}
-    missing = tuple(_unknown(symbol) for pair, symbol in pairs.items() if pair not in there)
-    found = gather(rows, lambda row: as_ticker(row, pairs, reply.received_at), key="symbol")
-    return found.plus(Gathered(rejected=nameless + missing))
+    rows = [row for row in wire.read_tickers(reply.body) if key_of(row, "symbol") in pairs]
+    named: Gathered[TickerRecord] = Gathered(rejected=nameless)
+    return named.plus(_found(rows, pairs, pairs, reply.received_at))
 
 
-def _read(body: bytes, pairs: Mapping[str, str], received_at: datetime) -> Gathered[TickerRecord]:
-    return gather(wire.read_tickers(body), lambda row: as_ticker(row, pairs, received_at), key="symbol")
+def _found(
+    rows: Sequence[object], asked: Iterable[str], pairs: Mapping[str, str], received_at: datetime
+) -> Gathered[TickerRecord]:
+    """Read the tickers and name those that were asked for and left out."""
+    there = {key_of(row, "symbol") for row in rows}
+    missing = tuple(_unknown(pairs[pair]) for pair in asked if pair not in there)
+    found = gather(rows, lambda row: as_ticker(row, pairs, received_at), key="symbol")
+    return found.plus(Gathered(rejected=missing))
 
 
 def _nameless(symbols: Sequence[str]) -> tuple[Rejected, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from apps.sources.errors import BadRow
-from apps.sources.gathering import gather
+from apps.sources.gathering import gather, key_of
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import NAME_LENGTH, Rejected, TickerRecord
 from apps.sources.vendors.coincap import client, wire
@@ -28,7 +28,7 @@ async def tickers(caller: Caller, symbols: Sequence[str]) -> Gathered[TickerReco
 async def _asked(caller: Caller, asked: Sequence[str], by_id: Mapping[str, str]) -> Gathered[TickerRecord]:
     reply = await client.assets(caller, asked)
     answer = wire.read_assets(reply.body)
-    there = {row.get("id") for row in answer.coins if isinstance(row, dict)}
+    there = {key_of(row, "id") for row in answer.coins}
     missing = tuple(_unknown(by_id[coin]) for coin in asked if coin not in there)
     found = gather(answer.coins, lambda row: as_ticker(row, by_id, answer.at, reply.received_at), key="id")
     return found.plus(Gathered(rejected=missing))
