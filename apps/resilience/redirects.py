@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus, urldefrag, urljoin, urlsplit
 
 from apps.resilience.addresses import SCHEME_PORTS
@@ -23,24 +23,26 @@ SECRET_LENGTH_MIN = 6  # shorter values stand in too many addresses by chance
 _CREDENTIAL_NAME = re.compile(r"key|token|secret|auth|passw|signature|credential|session", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Hop:
     """One leg of a call: where to, with what, and the places seen so far."""
 
     url: str
     params: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
-    seen: frozenset[str] = field(default=frozenset())
+    seen: frozenset[str] = frozenset()
 
 
 def first_hop(request: Request) -> Hop:
     """Return the first leg: the request as it was made."""
-    headers = dict(request.headers)
-    if request.correlation_id:
-        headers["X-Correlation-ID"] = request.correlation_id
-    if request.json is not None:
-        headers["Content-Type"] = "application/json"
-    return Hop(url=request.url, params=request.params, headers=headers)
+    headers = request.headers
+    if request.correlation_id or request.json is not None:
+        headers = dict(headers)
+        if request.correlation_id:
+            headers["X-Correlation-ID"] = request.correlation_id
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+    return Hop(request.url, request.params, headers)
 
 
 def next_hop(request: Request, hop: Hop, *, status: int, location: str) -> Hop:
@@ -59,11 +61,11 @@ def next_hop(request: Request, hop: Hop, *, status: int, location: str) -> Hop:
     if url in hop.seen:
         raise RedirectRefused("a redirect in a circle")
     if stays:
-        return Hop(url=url, params=(), headers=hop.headers, seen=hop.seen | {url})
+        return Hop(url, (), hop.headers, hop.seen | {url})
     if _carries_secret(request, url):
         raise RedirectRefused("a redirect that would hand our key to another host")
     harmless = {name: value for name, value in hop.headers.items() if name.lower() in HARMLESS_HEADERS}
-    return Hop(url=url, params=(), headers=harmless, seen=hop.seen | {url})
+    return Hop(url, (), harmless, hop.seen | {url})
 
 
 def _is_same_place(one: str, other: str) -> bool:
