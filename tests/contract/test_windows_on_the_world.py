@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -25,7 +26,8 @@ from apps.sources.world.tape import Tape, load_tape
 from apps.sources.world.timeline import Timeline
 from apps.sources.world.world import World
 
-ANCHOR_S = 1_800_000_000.0
+# A little ago: a window believes no book of the future and none of long ago.
+ANCHOR_S = float(round(time.time()) - 3600)
 PREFIXES = {"polymarket_gamma": "gamma", "polymarket_clob": "clob", "yahoo": "yahoo"}
 Scene = Callable[["Visit"], Awaitable[None]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ MANIFOLD_ID = "rIR6mWqaO9xKLifr6cLL"
 class Answers:
     """A caller that answers from a list of bodies or errors, or from those of a path, and keeps the questions."""
 
-    def __init__(self, *answers: bytes | DeskError, by_path: dict[str, bytes | DeskError] | None = None) -> None:
+    def __init__(self, *answers: bytes | DeskError, by_path: Mapping[str, bytes | DeskError] | None = None) -> None:
         self.answers = list(answers)
         self.by_path = by_path
         self.asked: list[tuple[str, dict[str, str]]] = []

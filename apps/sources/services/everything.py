@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.core.db import durable
 from apps.sources.ports import Vendor
-from apps.sources.registry import VENDORS, vendor_of
+from apps.sources.registry import vendor_of
 from apps.sources.services.fetching import fetch_books, fetch_candles, fetch_markets
 from apps.sources.services.tickers import fetch_tickers
 from apps.sources.types import Batch, FetchCounts
@@ -21,7 +21,7 @@ def fetch_everything(*, source: str, keys: Sequence[str], now: datetime, by: str
     """Fetch what a source offers and return the counts of each fetch.
 
     `keys` are symbols or outcome keys; without them a source that needs some takes its own default symbols, or the
-    outcomes of the first open markets of the sources that list markets. Raises what the fetches raise.
+    outcomes of the first open markets of the sources that it quotes. Raises what the fetches raise.
     """
     vendor = vendor_of(source)
     batches = _batches(vendor, keys, now=now, by=by)
@@ -35,7 +35,7 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
     if vendor.open_markets is not None:
         yield fetch_markets(source=vendor.slug, now=now, by=by)
     if vendor.books is not None:
-        outcome_keys = keys or _open_outcomes(now=now, by=by)
+        outcome_keys = keys or _open_outcomes(vendor, now=now, by=by)
         yield fetch_books(source=vendor.slug, outcome_keys=outcome_keys, now=now, by=by)
     if vendor.candles is not None:
         for symbol in keys or vendor.default_keys:
@@ -44,8 +44,7 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
         yield fetch_tickers(source=vendor.slug, symbols=keys or vendor.default_keys, now=now, by=by)
 
 
-def _open_outcomes(*, now: datetime, by: str) -> list[str]:
-    """Return the keys of some outcomes that are traded now."""
-    listing = [slug for slug, vendor in VENDORS.items() if vendor.open_markets is not None]
-    markets = [market for slug in listing for market in fetch_markets(source=slug, now=now, by=by).records]
+def _open_outcomes(vendor: Vendor, *, now: datetime, by: str) -> list[str]:
+    """Return the keys of some outcomes that are traded now, of the sources that this one quotes."""
+    markets = [market for slug in vendor.quotes_for for market in fetch_markets(source=slug, now=now, by=by).records]
     return [outcome.key for market in markets if market.accepts_orders for outcome in market.outcomes][:BOOKS_MAX]

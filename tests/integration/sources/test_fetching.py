@@ -124,7 +124,7 @@ def test_a_bad_row_is_quarantined_once_and_counted_and_the_rest_is_kept(vendor):
         (b'{"markets": [{"id"', "not JSON", '{"markets": [{"id"'),
         (b'{"markets": [{"volumeNum": NaN}]}', "not JSON", '{"markets": [{"volumeNum": NaN}]}'),
         (b'{"markets": {"a": 1}}', "list of markets", '{"a": 1}'),
-        (b"[]", "page of markets", "[]"),
+        (b"{}", "page of markets", "{}"),
         (b"", "empty", ""),
     ],
 )

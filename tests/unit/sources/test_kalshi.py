@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.core.errors import DeskError
 from apps.sources.errors import BadAnswer, BadRow, NotAtVendor, VendorAway, VendorRefused
 from apps.sources.strict import parse_json
 from apps.sources.types import Level
-from apps.sources.vendors.kalshi import VENDOR, feed, orderbook, wire
+from apps.sources.vendors.kalshi import feed, orderbook, wire
+from apps.sources.vendors.kalshi.check import check
 from tests.factories.prediction_wires import (
     NOW,
     TICKER,
@@ -241,7 +243,14 @@ def test_a_book_that_is_not_believed_says_why(book, reason):
 def test_books_are_asked_for_once_a_market_and_one_bad_one_stops_no_other():
     good = as_body({"orderbook_fp": kalshi_book()})
     crossed = as_body({"orderbook_fp": kalshi_book(no_dollars=[["0.7", "1"]])})
-    answers = {"A": good, "B": b"<html>", "C": NotAtVendor("gone"), "D": VendorAway("away"), "E": crossed, "F-1.5": good}
+    answers: dict[str, bytes | DeskError] = {
+        "A": good,
+        "B": b"<html>",
+        "C": NotAtVendor("gone"),
+        "D": VendorAway("away"),
+        "E": crossed,
+        "F-1.5": good,
+    }
     caller = Answers(by_path={f"/markets/{ticker}/orderbook": answer for ticker, answer in answers.items()})
     keys = [f"kalshi:{ticker}:{side}" for ticker in answers for side in ("yes", "no")]
     gathered = asyncio.run(feed.books(caller, [*keys[:-1], "polymarket:1", "kalshi:A:maybe"]))
@@ -274,7 +283,7 @@ def test_when_no_book_can_be_had_the_first_error_is_raised_and_nobody_is_asked_f
 def test_a_vendor_that_goes_away_in_the_middle_leaves_what_was_read():
     tickers = [f"T{number}" for number in range(30)]
     good = as_body({"orderbook_fp": kalshi_book()})
-    answers = {f"/markets/T{n}/orderbook": good if n < 8 else VendorAway("away") for n in range(30)}
+    answers: dict[str, bytes | DeskError] = {f"/markets/T{n}/orderbook": good if n < 8 else VendorAway("away") for n in range(30)}
     caller = Answers(by_path=answers)
     gathered = asyncio.run(feed.books(caller, [f"kalshi:{ticker}:yes" for ticker in tickers]))
     assert (len(gathered.records), gathered.complete, len(caller.asked)) == (8, False, 16)
@@ -282,9 +291,9 @@ def test_a_vendor_that_goes_away_in_the_middle_leaves_what_was_read():
 
 def test_the_check_counts_what_can_be_read():
     caller = Answers(*bodies({"markets": [kalshi_market(), kalshi_market(status="x")]}, {"markets": []}))
-    result = asyncio.run(VENDOR.check(caller))
+    result = asyncio.run(check(caller))
     assert (result.is_good, result.message) == (True, "1 of 2 markets read: status is not a known one: x")
-    assert not asyncio.run(VENDOR.check(caller)).is_good
+    assert not asyncio.run(check(caller)).is_good
 
 
 junk = st.recursive(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from apps.sources.errors import BadAnswer, BadRow, NotAtVendor, VendorAway
 from apps.sources.strict import parse_json
 from apps.sources.vendors.manifold import VENDOR, feed, wire
+from apps.sources.vendors.manifold.check import check
 from tests.factories.prediction_wires import MANIFOLD_ID, NOW, Answers, bodies, manifold_market, manifold_resolved
 from tests.factories.wires import as_body
 
@@ -158,9 +159,9 @@ def test_nobody_is_asked_for_the_history_of_a_foreign_outcome(key):
 
 def test_the_check_counts_what_can_be_read():
     caller = Answers(*bodies([manifold_market(), manifold_market(closeTime=None)], []))
-    result = asyncio.run(VENDOR.check(caller))
+    result = asyncio.run(check(caller))
     assert (result.is_good, result.message) == (True, "1 of 2 questions read: closeTime is missing")
-    assert not asyncio.run(VENDOR.check(caller)).is_good
+    assert not asyncio.run(check(caller)).is_good
 
 
 junk = st.recursive(
