@@ -6,7 +6,7 @@ from django.contrib import admin
 from unfold.admin import TabularInline
 
 from apps.core.read_only import ReadOnly, ReadOnlyAdmin
-from apps.markets.models import Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
+from apps.markets.models import BookmakerOdds, Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
 
 
 class OutcomesInline(ReadOnly, TabularInline):
@@ -69,6 +69,17 @@ class QuoteAdmin(ReadOnlyAdmin):
     list_display = ("id", "outcome_id", "bid", "ask", "venue", "vendor_at", "received_at")
     search_fields = ("outcome__id__exact",)
     ordering = ("-received_at",)
+    show_full_result_count = False
+    list_per_page = 50
+
+
+@admin.register(BookmakerOdds)
+class BookmakerOddsAdmin(ReadOnlyAdmin):
+    """Bookmakers' odds, newest first; the count of all is not asked for, the table is large."""
+
+    list_display = ("outcome_id", "bookmaker", "odds", "is_suspended", "is_closing", "vendor_at", "received_at")
+    search_fields = ("outcome__id__exact", "bookmaker")
+    ordering = ("-id",)
     show_full_result_count = False
     list_per_page = 50
 

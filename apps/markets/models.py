@@ -170,6 +170,27 @@ class Quote(models.Model):
         return f"{self.outcome_id} {self.bid}/{self.ask}"
 
 
+class BookmakerOdds(models.Model):
+    """One change of what a bookmaker offers on an outcome, in decimal odds: append-only, loaded by COPY."""
+
+    id = models.BigAutoField(primary_key=True)
+    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, db_index=False, related_name="odds")
+    bookmaker = models.CharField(max_length=60)
+    odds = price_field()
+    is_suspended = models.BooleanField(help_text="known and not to be taken")
+    is_closing = models.BooleanField(help_text="the last odds before the start, where the source tells them apart")
+    vendor_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    digest = models.CharField(max_length=32, help_text="of odds and state: the same again is not stored")
+
+    class Meta:
+        indexes = (models.Index(fields=("outcome", "bookmaker", "is_closing", "-id"), name="odds_newest"),)
+        verbose_name_plural = "bookmaker odds"
+
+    def __str__(self) -> str:
+        return f"{self.outcome_id} {self.bookmaker} {self.odds}"
+
+
 class Result(models.Model):
     """How a market ended, as believed; a restated result is a new row with the next revision."""
 

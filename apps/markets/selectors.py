@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from apps.markets.errors import InstrumentNotFound, MarketNotFound
-from apps.markets.models import Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
-from apps.markets.shapes import as_bar, as_book, as_instrument, as_market, as_outcome, as_price, as_quote, as_result
+from apps.markets.models import BookmakerOdds, Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
+from apps.markets.shapes import as_bar, as_book, as_instrument, as_market, as_odds, as_outcome, as_price, as_quote, as_result
 from apps.markets.types import (
     Bar,
     Book,
     InstrumentView,
     MarketView,
+    OddsView,
     OutcomeView,
     Price,
     QuoteView,
@@ -47,8 +48,13 @@ def markets_by_ids(market_ids: Iterable[str]) -> dict[str, MarketView]:
 
 
 def unresolved_markets(*, now: datetime) -> tuple[MarketView, ...]:
-    """Return the markets born by `now` without a result, the soonest to close first."""
+    """Return the markets born by `now` without a result that have a price of their own, the soonest to close first.
+
+    That is: an instrument's price, or a book, now or ever. What only bookmakers quote, and we cannot trade, is left out.
+    """
     rows = Market.objects.filter(state__in=UNRESOLVED, created_at__lte=now).order_by("closes_at", "id")
+    ever_quoted = Exists(LatestPrice.objects.filter(outcome__market=OuterRef("id")))
+    rows = rows.filter(Q(instrument__isnull=False) | Q(accepts_orders=True) | ever_quoted)
     return tuple(as_market(row) for row in rows.prefetch_related("outcomes"))
 
 
@@ -123,6 +129,19 @@ def get_instrument(instrument_id: str) -> InstrumentView:
     return as_instrument(row)
 
 
+def latest_odds(outcome_ids: Iterable[str]) -> dict[str, tuple[OddsView, ...]]:
+    """Return what each bookmaker offered last on each outcome, by outcome id, in one query.
+
+    Closing odds stand beside the earlier ones; outcomes without odds are left out.
+    """
+    rows = BookmakerOdds.objects.filter(outcome_id__in=tuple(outcome_ids))
+    place = ("outcome_id", "bookmaker", "is_closing")
+    found: dict[str, tuple[OddsView, ...]] = {}
+    for row in rows.order_by(*place, "-id").distinct(*place):
+        found[row.outcome_id] = (*found.get(row.outcome_id, ()), as_odds(row))
+    return found
+
+
 def bars(instrument_id: str, *, limit: int) -> tuple[Bar, ...]:
     """Return the newest `limit` bars of an instrument, oldest first; the last one may not be final."""
     rows = Candle.objects.filter(instrument_id=instrument_id).order_by("-closes_at")[:limit]
@@ -148,13 +167,15 @@ def results_after(*, result_id: str = "", observed_at: datetime | None = None, l
     return tuple(as_result(row) for row in rows.order_by("id")[:limit])
 
 
-def outcome_keys_to_watch(*, now: datetime) -> tuple[str, ...]:
+def outcome_keys_to_watch(*, now: datetime, sources: Collection[str] | None = None) -> tuple[str, ...]:
     """Return the vendor's keys of outcomes whose books are worth asking for, at most BOOKS_WATCHED_MAX of them.
 
-    These are outcomes of open markets that take orders: the soonest to close first, those that still trade after their
-    scheduled close last.
+    These are outcomes of open markets that take orders, of all sources or of the given ones: the soonest to close first,
+    those that still trade after their scheduled close last.
     """
     keyed = Outcome.objects.filter(market__state="open", market__accepts_orders=True, market__created_at__lte=now)
+    if sources is not None:
+        keyed = keyed.filter(market__source__in=tuple(sources))
     keyed = keyed.exclude(source_key="").alias(is_past=ExpressionWrapper(Q(market__closes_at__lt=now), BooleanField()))
     ordered = keyed.order_by("is_past", "market__closes_at", "market_id", "position")
     return tuple(ordered.values_list("source_key", flat=True)[:BOOKS_WATCHED_MAX])

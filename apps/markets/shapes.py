@@ -15,6 +15,7 @@ from apps.markets.types import (
     Level,
     MarketState,
     MarketView,
+    OddsView,
     OutcomeView,
     Pays,
     Price,
@@ -24,7 +25,7 @@ from apps.markets.types import (
 )
 
 if TYPE_CHECKING:
-    from apps.markets.models import Candle, Instrument, LatestPrice, Market, Outcome, Quote, Result
+    from apps.markets.models import BookmakerOdds, Candle, Instrument, LatestPrice, Market, Outcome, Quote, Result
 
 
 def as_market(row: Market) -> MarketView:
@@ -106,6 +107,20 @@ def as_quote(row: Quote) -> QuoteView:
         ask=row.ask,
         vendor_at=row.vendor_at,
         received_at=row.received_at,
+    )
+
+
+def as_odds(row: BookmakerOdds) -> OddsView:
+    """Show what a bookmaker offered."""
+    return OddsView(
+        outcome_id=row.outcome_id,
+        bookmaker=row.bookmaker,
+        odds=row.odds,
+        is_suspended=row.is_suspended,
+        is_closing=row.is_closing,
+        vendor_at=row.vendor_at,
+        received_at=row.received_at,
+        digest=row.digest,
     )
 
 

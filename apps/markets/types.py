@@ -139,6 +139,52 @@ class ResultView:
     observed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OddsView:
+    """What one bookmaker offered last on an outcome, in decimal odds; one that is suspended cannot be taken."""
+
+    outcome_id: str
+    bookmaker: str
+    odds: Decimal
+    is_suspended: bool
+    is_closing: bool
+    vendor_at: datetime | None
+    received_at: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddsCounts:
+    """What became of the odds of one fetch.
+
+    `markets` were made; `stored` are new rows, `unchanged` said the same again, `older` came late, `unknown` belong to
+    markets that the catalogue refused.
+    """
+
+    matches: int = 0
+    markets: int = 0
+    seen: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    older: int = 0
+    unknown: int = 0
+    rejected: int = 0
+
+    def plus(self, other: OddsCounts) -> OddsCounts:
+        """Return both added up."""
+        return OddsCounts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchCounts:
+    """How many matches a fetch told of, how many of our markets are about them, and how many results were news."""
+
+    matches: int = 0
+    markets: int = 0
+    results: int = 0
+    rejected: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueCounts:
     """What one look at a source's catalogue gave."""

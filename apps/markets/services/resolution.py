@@ -109,12 +109,22 @@ def _end_at(market: Market, bar: Candle) -> End:
 
 
 def _conclude_rolled(ends: Sequence[End], *, now: datetime, by: str) -> list[Result]:
-    """Store the ends of rolled markets with one audit event for all."""
+    """Store the ends of rolled markets."""
+    return _conclude_batch(ends, action="rolled-markets.resolved", source=ROLLED_SOURCE, now=now, by=by)
+
+
+@transaction_required
+def conclude_batch(*, ends: Sequence[End], action: str, source: str, now: datetime, by: str) -> int:
+    """Store ends that passed the gates with one audit event for all, and return how many were news."""
+    return len(_conclude_batch(ends, action=action, source=source, now=now, by=by))
+
+
+def _conclude_batch(ends: Sequence[End], *, action: str, source: str, now: datetime, by: str) -> list[Result]:
     results = _conclude(ends, now=now)
     if results:
         lines = sorted(f"{result.market_id}:{result.revision}:{sorted(result.payouts.items())}" for result in results)
         detail = {"count": len(results), "digest": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
-        audit.record(action="rolled-markets.resolved", subject=ROLLED_SOURCE, by=by, now=now, detail=detail)
+        audit.record(action=action, subject=source, by=by, now=now, detail=detail)
     return results
 
 

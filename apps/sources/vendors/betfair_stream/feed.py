@@ -12,8 +12,7 @@ from apps.sources.errors import BadAnswer, BadRow, NotAtVendor
 from apps.sources.gathering import gather, lost
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import BookRecord, MarketRecord, Rejected
-from apps.sources.vendors.betfair_stream import books as making
-from apps.sources.vendors.betfair_stream import client, markets
+from apps.sources.vendors.betfair_stream import client, markets, pricing
 from apps.sources.vendors.betfair_stream.stream import Market, Stream, replay
 
 FILES_MAX = 200  # the newest ones; a folder of years is for a bulk load, not for a look every few minutes
@@ -65,7 +64,7 @@ def _book(match: re.Match[str], replayed: Replayed) -> BookRecord | None:
     market = replayed.stream.markets.get(match[1])
     if market is None:
         return None
-    return making.book_of(market, int(match[2]), key=match[0], is_against=bool(match[3]), received_at=replayed.read_at)
+    return pricing.book_of(market, int(match[2]), key=match[0], is_against=bool(match[3]), received_at=replayed.read_at)
 
 
 async def _markets(caller: Caller, names: Sequence[str], *, wanted: frozenset[str] | None) -> Gathered[MarketRecord]:

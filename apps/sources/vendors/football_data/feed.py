@@ -24,6 +24,7 @@ from apps.sources.vendors.football_data.columns import PriceColumn, price_column
 
 T = TypeVar("T")
 SPORT = "soccer"
+KEY_LENGTH = 70  # what later rooms add to it must fit too
 Row = Mapping[str, str]
 
 
@@ -127,8 +128,11 @@ def as_match(row: Row, key: str) -> MatchRecord:
     if (home_goals is None) != (away_goals is None):
         raise BadRow("goals of one team only")
     _refuse_contradiction(row, home_goals, away_goals)
+    match_key = f"{division}:{day.isoformat()}:{home}:{away}"
+    if len(match_key) > KEY_LENGTH:
+        raise BadRow("the names of the teams are too long")
     return MatchRecord(
-        key=f"{division}:{day.isoformat()}:{home}:{away}"[:80],
+        key=match_key,
         sport=SPORT,
         league=division,
         home=home,

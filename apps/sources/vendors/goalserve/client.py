@@ -6,10 +6,18 @@ Odds are asked for by sport as the vendor names it in `cat` ("soccer_10"); resul
 
 from __future__ import annotations
 
+import re
+
 from apps.sources.ports import Caller, Reply
 
 BODY_BYTES_MAX = 100 * 1024 * 1024  # an answer with all soccer odds is seen at 80 MB
+LIST = re.compile(r"soccer[a-z]{1,20}/[a-z0-9_-]{1,40}", re.ASCII)
 RESULTS_OF = {"soccer_10": ("soccernew/home", "soccernew/d-1")}
+
+
+def result_lists(key: str) -> tuple[str, ...]:
+    """Return the lists of matches that a key stands for: those of a sport, or one named by its path."""
+    return RESULTS_OF.get(key, (key,) if LIST.fullmatch(key) else ())
 
 
 async def odds(caller: Caller, category: str) -> Reply:

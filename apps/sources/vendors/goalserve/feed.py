@@ -33,9 +33,12 @@ async def odds(caller: Caller, keys: Sequence[str]) -> Gathered[OddsRecord]:
 
 
 async def match_results(caller: Caller, keys: Sequence[str]) -> Gathered[MatchRecord]:
-    """Fetch the matches of today and yesterday of these sports; a key may also be a list of the vendor's own name."""
+    """Fetch the matches of today and yesterday of these sports; a key may also be a list by its path ("soccernew/d-2").
+
+    Sports whose lists have a shape that we do not know are passed over.
+    """
     gathered: Gathered[MatchRecord] = Gathered()
-    for feed in [feed for key in keys for feed in client.RESULTS_OF.get(key, (key,))]:
+    for feed in [feed for key in keys for feed in client.result_lists(key)]:
         reply = await client.results(caller, feed)
         gathered = gathered.plus(await asyncio.to_thread(results.read_results, reply.body))
     return gathered

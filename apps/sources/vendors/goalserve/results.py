@@ -84,14 +84,14 @@ def _scores(fields: Mapping[str, str]) -> tuple[int, int] | None:
     `goals` is the score when the match ended. After extra time or penalties the score at the end of the ninety minutes
     is the vendor's own `ft`, or the one after the last goal of those minutes, if the goals told add up to `goals`.
     """
-    status = fields.get("status", "").strip().lower()
+    status = fields.get("status", "")
     if terms.status_of(status) != "finished":
         return None
     home, away = fields.get("localteam_goals", ""), fields.get("visitorteam_goals", "")
     if not GOALS.fullmatch(home) or not GOALS.fullmatch(away):
         raise BadRow("a finished match has no goals")
     total = int(home), int(away)
-    if status not in terms.LONGER:
+    if status.strip().lower() not in terms.LONGER:
         return total
     if said := _pair(fields.get("ft", "")):
         return said

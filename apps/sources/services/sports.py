@@ -1,0 +1,29 @@
+"""Fetching of sports: bookmakers' odds, and how matches ended.
+
+Both raise what every fetch raises: see `fetching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from apps.core.db import durable
+from apps.sources.services.fetching import _fetch, _offered, _open_vendor
+from apps.sources.types import Batch, MatchRecord, OddsRecord
+
+
+@durable
+def fetch_odds(*, source: str, now: datetime, by: str, keys: Sequence[str] = ()) -> Batch[OddsRecord]:
+    """Fetch what bookmakers offer on the matches of these sports or seasons, by default the source's own ones."""
+    vendor = _open_vendor(source, now=now, by=by)
+    feed, asked = _offered(vendor, vendor.odds, "odds"), tuple(keys) or vendor.default_keys
+    return _fetch(vendor, "odds", lambda caller: feed(caller, asked), now=now, by=by)
+
+
+@durable
+def fetch_match_results(*, source: str, now: datetime, by: str, keys: Sequence[str] = ()) -> Batch[MatchRecord]:
+    """Fetch the state of the matches of these sports or seasons, by default the source's own ones."""
+    vendor = _open_vendor(source, now=now, by=by)
+    feed, asked = _offered(vendor, vendor.match_results, "match results"), tuple(keys) or vendor.default_keys
+    return _fetch(vendor, "match_results", lambda caller: feed(caller, asked), now=now, by=by)
