@@ -28,7 +28,7 @@ from decimal import Decimal
 from apps.news.types import LinkReason
 from apps.news.wordlists import COMMON, LEGAL
 
-STRENGTH_MIN = 0.5
+STRENGTH_MIN = 0.6
 WORDS_MIN = 2
 MARKETS_MAX = 5
 NAME_LENGTH_MIN = 3

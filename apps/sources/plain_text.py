@@ -14,7 +14,7 @@ INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2
 
 def plain(text: str, length_max: int) -> str:
     """Return the text without markup and control characters, in one line, cut between words to `length_max` characters."""
-    return cut(" ".join(_shown(_without_markup(text[:MARKUP_LENGTH_MAX])).split()), length_max)
+    return cut(" ".join(_shown(_without_markup(_bounded(text))).split()), length_max)
 
 
 def cut(text: str, length_max: int) -> str:
@@ -24,6 +24,13 @@ def cut(text: str, length_max: int) -> str:
     head = text[: length_max - 1]
     words = head.rpartition(" ")[0] if text[length_max - 1] != " " else head
     return (words or head).rstrip() + "…"
+
+
+def _bounded(text: str) -> str:
+    """Return at most MARKUP_LENGTH_MAX characters, without a tag that the cut left unfinished."""
+    head = text[:MARKUP_LENGTH_MAX]
+    is_torn = len(text) > len(head) and head.rfind("<") > head.rfind(">")
+    return head[: head.rfind("<")] if is_torn else head
 
 
 def _without_markup(text: str) -> str:
