@@ -19,7 +19,7 @@ async def serving(handler: Handler, *, port: int | None = None) -> TestServer:
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handler)
     server = TestServer(app, port=port)
-    await server.start_server()
+    await server.start_server(access_log=None)
     return server
 
 
