@@ -7,11 +7,9 @@ import os
 import uuid
 from collections.abc import Iterator
 
-from redis import asyncio as redis_asyncio
-
 from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, RedisCache, StaleCache
 from apps.resilience.stores.redis_cache import FIELDS
-from apps.resilience.stores.redis_leases import connect
+from apps.resilience.stores.redis_link import Link
 from benchmarks.pairs import Contest
 
 READS = 500
@@ -29,7 +27,7 @@ def contests() -> Iterator[Contest]:
     with asyncio.Runner() as runner:
         store = RedisCache(url, prefix=prefix)
         shared = StaleCache(store=CacheFallback(store, MemoryCache()), default_rule=RULE)
-        bare = connect(url)
+        link = Link(url)
         name = store.name_of("price:btc")
 
         async def hits() -> None:
@@ -38,7 +36,7 @@ def contests() -> Iterator[Contest]:
 
         async def round_trips() -> None:
             for _ in range(READS):
-                await bare.hmget(name, FIELDS)
+                await link.client.hmget(name, FIELDS)
 
         yield Contest(
             name="a hit of the shared cache",
@@ -49,10 +47,10 @@ def contests() -> Iterator[Contest]:
             units=READS,
             at_most=1.5,
         )
-        runner.run(_leave(shared, bare))
+        runner.run(_leave(shared, link))
 
 
-async def _leave(cache: StaleCache, bare: redis_asyncio.Redis) -> None:
+async def _leave(cache: StaleCache, link: Link) -> None:
     await cache.clear("*")
     await cache.close()
-    await bare.aclose()
+    await link.close()

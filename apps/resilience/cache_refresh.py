@@ -73,17 +73,11 @@ class Refresh:
     load: Load
     rule: CacheRule
     kept: Kept
-    force: bool = False
     how: tuple[str, ...] = ()  # further counts of this refresh: early, behind
 
-    async def seen(self, waited_for: int) -> Kept | None:
-        """Return what another process has brought since the reader looked; raise what it failed with.
-
-        Who forces a load takes another's outcome only when it was waited for.
-        """
+    async def seen(self) -> Kept | None:
+        """Return what another process has brought since the reader looked; raise what it failed with."""
         before, self.kept = self.kept, await self.shop.read(self.key)
-        if self.force and not waited_for:
-            return None
         if self.kept.entry is not None and self.kept.entry.fence > before.fence:
             return self.kept
         if self.kept.failure is not None and self.kept.failure.fence > before.fence:

@@ -78,14 +78,14 @@ class Singleflight(Generic[T]):
         key: str,
         work: Callable[[Lease], Awaitable[T]],
         *,
-        seen: Callable[[int], Awaitable[T | None]] | None = None,
+        seen: Callable[[], Awaitable[T | None]] | None = None,
         lease_s: float = LEASE_S,
     ) -> T:
         """Return what `work` brings, done by one caller at a time.
 
-        `seen` looks for a result that another process has brought meanwhile and returns None for none; it is given the
-        fence of the leader that we waited for, or 0 if we got the lease at once. Without it every process does the
-        work, one after the other. Raises what the work raises, and TimedOut after waiting `wait_s_max` for a leader.
+        `seen` looks for a result that another process has brought since the caller looked, and returns None for none; it
+        is asked when the lease is ours. Without it every process does the work, one after the other. Raises what the
+        work raises, and TimedOut after waiting `wait_s_max` for a leader.
         """
         return await self._flights.join(key, lambda: self._fly(key, work, seen, lease_s))
 
@@ -94,7 +94,7 @@ class Singleflight(Generic[T]):
         key: str,
         work: Callable[[Lease], Awaitable[T]],
         *,
-        seen: Callable[[int], Awaitable[T | None]] | None = None,
+        seen: Callable[[], Awaitable[T | None]] | None = None,
         lease_s: float = LEASE_S,
     ) -> asyncio.Task[T] | None:
         """Begin as `do` would, without waiting; None when a call of this key was in flight already."""
@@ -110,25 +110,24 @@ class Singleflight(Generic[T]):
         self,
         key: str,
         work: Callable[[Lease], Awaitable[T]],
-        seen: Callable[[int], Awaitable[T | None]] | None,
+        seen: Callable[[], Awaitable[T | None]] | None,
         lease_s: float,
     ) -> T:
-        lease, waited_for = await self._take(key, lease_s)
+        lease = await self._take(key, lease_s)
         try:
-            result = None if seen is None else await seen(waited_for)
+            result = None if seen is None else await seen()
             return await self._lead(lease, work) if result is None else result
         finally:
             await self._give_back(lease)
 
-    async def _take(self, key: str, lease_s: float) -> tuple[Lease, int]:
-        """Wait for the lease; return it with the fence of the first leader that had it before us, 0 for nobody."""
-        owner, waited_for, pause_s = new_owner(), 0, PAUSE_S
+    async def _take(self, key: str, lease_s: float) -> Lease:
+        """Wait for the lease."""
+        owner, pause_s = new_owner(), PAUSE_S
         ends_s = self._clock.monotonic_s() + self._wait_s_max
         while True:
             answer = await self._leases.acquire(key, owner=owner, lease_s=lease_s)
             if isinstance(answer, Lease):
-                return answer, waited_for
-            waited_for = waited_for or answer.fence
+                return answer
             if self._clock.monotonic_s() >= ends_s:
                 raise TimedOut(f"another process has been working on {key} for {self._wait_s_max:g} s")
             await self._clock.sleep_s(_pause(pause_s, answer))

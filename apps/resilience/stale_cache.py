@@ -69,13 +69,14 @@ class StaleCache:
         """Return the value of `key`, loaded if it must be.
 
         `load` is given the value that is kept, or None, so that it can ask whether it still holds. `force` loads
-        whatever is kept, and falls back to it like any failed load. Raises the loader's error when nothing is kept.
+        whatever is kept, or shares the load that is under way, and falls back like any failed load. Raises the loader's
+        error when nothing is kept.
         """
         self._share_counts()
         rule = rule or self.rule_of(key)
         kept = await self._shop.read(key)
         step = Step.LOAD if force else next_step(self._standing(kept), rule, draw=self._draw())
-        refresh = Refresh(shop=self._shop, key=key, load=load, rule=rule, kept=kept, force=force, how=HOW.get(step, ()))
+        refresh = Refresh(shop=self._shop, key=key, load=load, rule=rule, kept=kept, how=HOW.get(step, ()))
         if step is Step.LOAD:
             return await self._loaded(refresh)
         cached = cached_of(kept, rule, now_s=self._clock.now_s())

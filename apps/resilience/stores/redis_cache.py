@@ -18,7 +18,8 @@ from apps.resilience.cache_ports import Entry, EntryDamaged, Failure, Kept
 from apps.resilience.errors import StoreUnavailable
 from apps.resilience.stores import cache_scripts
 from apps.resilience.stores.cache_entries import decode, decode_failure, encode, encode_failure
-from apps.resilience.stores.redis_leases import SOCKET_TIMEOUT_S, RedisLeases, answer, connect
+from apps.resilience.stores.redis_leases import RedisLeases
+from apps.resilience.stores.redis_link import SOCKET_TIMEOUT_S, Link
 
 T = TypeVar("T")
 SCAN_BATCH = 1_000
@@ -31,8 +32,9 @@ class RedisCache:
 
     def __init__(self, url: str, *, prefix: str = "kit:cache:", timeout_s: float = SOCKET_TIMEOUT_S) -> None:
         self._prefix = prefix
-        self._redis = connect(url, timeout_s=timeout_s)
-        self._leases = RedisLeases(self._redis, prefix=prefix)
+        self._link = Link(url, timeout_s=timeout_s)
+        self._redis = self._link.client
+        self._leases = RedisLeases(self._link, prefix=prefix)
         self._write = self._redis.register_script(cache_scripts.WRITE)
         self._write_failure = self._redis.register_script(cache_scripts.WRITE_FAILURE)
 
@@ -44,7 +46,7 @@ class RedisCache:
     async def read(self, key: str) -> Kept:
         """Return what is kept, empty when nothing is. Raises EntryDamaged when it cannot be understood."""
         try:
-            head, body, failure, fence = await answer(self._redis.hmget(self.name_of(key), FIELDS))
+            head, body, failure, fence = await self._link.answer(self._redis.hmget(self.name_of(key), FIELDS))
         except StoreUnavailable as error:
             if isinstance(error.__cause__, ResponseError) and "WRONGTYPE" in str(error.__cause__):
                 raise EntryDamaged("a value of another type") from error
@@ -57,24 +59,24 @@ class RedisCache:
     async def write(self, key: str, entry: Entry) -> bool:
         """Keep the value and forget the failure."""
         head, body = await _beside(len(entry.value), lambda: encode(entry))
-        return bool(await answer(self._write(self._guarded(key), [entry.fence, head, body, _ms(entry.kept_s)])))
+        return bool(await self._link.answer(self._write(self._guarded(key), [entry.fence, head, body, _ms(entry.kept_s)])))
 
     async def write_failure(self, key: str, failure: Failure) -> bool:
         """Remember the failure beside the value, as long as the value is kept; alone, as long as it says."""
         arguments: list[int | bytes] = [failure.fence, encode_failure(failure), _ms(failure.kept_s)]
-        return bool(await answer(self._write_failure(self._guarded(key), arguments)))
+        return bool(await self._link.answer(self._write_failure(self._guarded(key), arguments)))
 
     async def forget(self, key: str) -> None:
         """Drop the value and the failure of the key."""
-        await answer(self._redis.unlink(self.name_of(key)))
+        await self._link.answer(self._redis.unlink(self.name_of(key)))
 
     async def clear(self, pattern: str) -> int:
         """Drop all keys that match and return how many."""
         wanted, cursor, count = self._pattern_of(pattern), 0, 0
         while True:
-            cursor, names = await answer(self._redis.scan(cursor, match=wanted, count=SCAN_BATCH))
+            cursor, names = await self._link.answer(self._redis.scan(cursor, match=wanted, count=SCAN_BATCH))
             if names:
-                count += int(await answer(self._redis.unlink(*names)))
+                count += int(await self._link.answer(self._redis.unlink(*names)))
             if int(cursor) == 0:
                 return count
 
@@ -83,16 +85,16 @@ class RedisCache:
         pipe = self._redis.pipeline(transaction=False)
         for place, count in counts.items():
             pipe.hincrby(f"{self._prefix}counts", place, count)
-        await answer(pipe.execute())
+        await self._link.answer(pipe.execute())
 
     async def read_counts(self) -> dict[str, int]:
         """Return the counters that all processes share."""
-        counts = cast("Mapping[bytes, bytes]", await answer(self._redis.hgetall(f"{self._prefix}counts")))
+        counts = cast("Mapping[bytes, bytes]", await self._link.answer(self._redis.hgetall(f"{self._prefix}counts")))
         return {place.decode(errors="replace"): _number(count) for place, count in counts.items()}
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._redis.aclose()
+        await self._link.close()
 
     def name_of(self, key: str) -> str:
         """Return the server's name of the key. Value and lease carry the same hash tag: one node of a cluster has both."""

@@ -113,6 +113,20 @@ def test_what_another_process_stored_later_is_not_overwritten_by_what_is_owed(se
     assert asyncio.run(scene()) == (b"newer", b"newer")
 
 
+def test_what_another_process_stored_and_this_one_read_is_there_in_the_outage_too(server):
+    async def scene():
+        desk, other = Desk(server.url), Desk(server.url)
+        await other.fetch("price:a")
+        read = await desk.fetch("price:a")
+        await asyncio.to_thread(server.kill)
+        served = await desk.fetch("price:a")
+        await other.cache.close()
+        await desk.cache.close()
+        return read, served, desk.loads
+
+    assert asyncio.run(scene()) == (b"load 1", b"load 1", 0)
+
+
 def test_what_another_process_cleared_is_not_served_from_the_memory_of_this_one(server):
     async def scene():
         desk = Desk(server.url)

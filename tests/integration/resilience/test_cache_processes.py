@@ -77,7 +77,7 @@ def test_a_hot_key_has_one_load_at_a_time_and_nobody_waits_after_the_first(prefi
             at_work -= 1
             return Loaded(str(loads).encode())
 
-        stores = [CacheFallback(RedisCache(desk.KIT_REDIS_URL, prefix=prefix), MemoryCache()) for _ in range(2)]
+        stores = [CacheFallback(RedisCache(desk.KIT_REDIS_URL, prefix=prefix, timeout_s=10.0), MemoryCache()) for _ in range(2)]
         caches = [StaleCache(store=store, default_rule=rule) for store in stores]  # as two processes would have
         await caches[0].fetch("hot:key", load)
         served = []
