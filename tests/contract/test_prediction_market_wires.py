@@ -184,9 +184,15 @@ def kind_of(line: Any) -> str:
         return "redirects"
     if line["method"] == "POST":
         return "answers to what was posted"
-    head, _, rest = path.partition("/")
-    kinds = {"markets": "lists of markets", "market": "single markets", "slug": "single markets", "bets": "lists of bets"}
-    return kinds.get(head, {"group": "groups", "groups": "groups", "user": "users"}.get(head, path if rest else head))
+    head = path.partition("/")[0]
+    kinds: dict[str, str] = {
+        "markets": "lists of markets",
+        "market": "single markets",
+        "slug": "single markets",
+        "bets": "lists of bets",
+    }
+    kinds |= {"group": "groups", "groups": "groups", "user": "users"}
+    return kinds.get(head, str(path))
 
 
 def manifold_counts() -> list[Count]:

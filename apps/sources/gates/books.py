@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from apps.sources.errors import BadRow
-from apps.sources.gathering import KEY_LENGTH
-from apps.sources.ports import Gathered
 from apps.sources.strict import excerpt_of
 from apps.sources.types import BookRecord, Level, PricePoint, Rejected
 
@@ -82,27 +79,26 @@ def digest_of(bids: Sequence[Level], asks: Sequence[Level]) -> str:
     return hashlib.sha256("#".join(sides).encode()).hexdigest()[:32]
 
 
-def once(books: Gathered[BookRecord]) -> Gathered[BookRecord]:
-    """Return one book for each outcome, the newest, and reject the others of the same answer."""
+def once(books: Sequence[BookRecord]) -> tuple[tuple[BookRecord, ...], tuple[Rejected, ...]]:
+    """Return one book for each outcome, the newest, and a rejected for each other one of the same answer."""
     newest: dict[str, BookRecord] = {}
-    for book in books.records:
+    for book in books:
         known = newest.get(book.outcome_key)
         newest[book.outcome_key] = book if known is None or book.vendor_at > known.vendor_at else known
-    second = [book for book in books.records if book is not newest[book.outcome_key]]
-    rejected = tuple(_rejected("a second book of the outcome", book.outcome_key, book.vendor_at) for book in second)
-    return replace(books, records=tuple(newest.values()), rejected=books.rejected + rejected)
+    second = [book for book in books if book is not newest[book.outcome_key]]
+    rejected = (_rejected("a second book of the outcome", book.outcome_key, book.vendor_at) for book in second)
+    return tuple(newest.values()), tuple(rejected)
 
 
-def in_order(points: Gathered[PricePoint]) -> Gathered[PricePoint]:
-    """Return the points of a price history oldest first, each moment once; another price of a moment is rejected."""
-    first: dict[tuple[str, datetime], PricePoint] = {}
-    for point in points.records:
-        first.setdefault((point.outcome_key, point.at), point)
-    second = [point for point in points.records if point.price != first[point.outcome_key, point.at].price]
-    rejected = tuple(_rejected("a second price of the moment", point.outcome_key, point.at, point.price) for point in second)
-    ordered = sorted(first.values(), key=lambda point: point.at)
-    return replace(points, records=tuple(ordered), rejected=points.rejected + rejected)
+def in_order(points: Sequence[PricePoint]) -> tuple[tuple[PricePoint, ...], tuple[Rejected, ...]]:
+    """Return the points of one outcome oldest first, each moment once, and a rejected for another price of a moment."""
+    first: dict[datetime, PricePoint] = {}
+    for point in points:
+        first.setdefault(point.at, point)
+    second = [point for point in points if point.price != first[point.at].price]
+    rejected = (_rejected("a second price of the moment", point.outcome_key, point.at, point.price) for point in second)
+    return tuple(first[moment] for moment in sorted(first)), tuple(rejected)
 
 
 def _rejected(reason: str, outcome_key: str, *said: object) -> Rejected:
-    return Rejected(reason=reason, excerpt=excerpt_of([outcome_key, *map(str, said)]), key=outcome_key[:KEY_LENGTH])
+    return Rejected(reason=reason, excerpt=excerpt_of([outcome_key, *map(str, said)]), key=outcome_key)

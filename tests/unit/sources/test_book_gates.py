@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from apps.markets import prices as market_prices
 from apps.sources.errors import BadRow
 from apps.sources.gates import books as gates
-from apps.sources.ports import Gathered
 from apps.sources.types import BookRecord, Level, PricePoint
 
 NOW = datetime(2026, 6, 8, tzinfo=UTC)
@@ -87,9 +86,9 @@ def test_what_the_gates_believe_the_store_believes_too(bids, asks):
 def test_one_book_for_each_outcome_and_the_newest():
     first, second, other = book(age=timedelta(seconds=5)), book(bids=("0.47",)), book(key="t2")
     third = book(bids=("0.46",), age=timedelta(seconds=5))
-    kept = gates.once(Gathered(records=(first, other, second, third)))
-    assert kept.records == (second, other)
-    assert [(row.reason, row.key) for row in kept.rejected] == [("a second book of the outcome", "t1")] * 2
+    kept, rejected = gates.once((first, other, second, third))
+    assert kept == (second, other)
+    assert [(row.reason, row.key) for row in rejected] == [("a second book of the outcome", "t1")] * 2
 
 
 def test_a_price_history_is_put_in_order_and_a_contradiction_is_named():
@@ -97,10 +96,9 @@ def test_a_price_history_is_put_in_order_and_a_contradiction_is_named():
         return PricePoint(outcome_key="t1", at=NOW + timedelta(seconds=second), price=D(price))
 
     given_points = (point(2, "0.3"), point(0, "0.1"), point(1, "0.2"), point(1, "0.2"), point(1, "0.9"))
-    ordered = gates.in_order(Gathered(records=given_points, complete=False))
-    assert ordered.records == (point(0, "0.1"), point(1, "0.2"), point(2, "0.3"))
-    assert [row.reason for row in ordered.rejected] == ["a second price of the moment"]
-    assert not ordered.complete
+    ordered, rejected = gates.in_order(given_points)
+    assert ordered == (point(0, "0.1"), point(1, "0.2"), point(2, "0.3"))
+    assert [row.reason for row in rejected] == ["a second price of the moment"]
 
 
 @given(
@@ -108,6 +106,6 @@ def test_a_price_history_is_put_in_order_and_a_contradiction_is_named():
 )
 def test_no_history_tells_two_prices_of_one_moment(said):
     points = tuple(PricePoint(outcome_key="t1", at=NOW + timedelta(seconds=second), price=D(price)) for second, price in said)
-    moments = [point.at for point in gates.in_order(Gathered(records=points)).records]
+    moments = [point.at for point in gates.in_order(points)[0]]
     assert moments == sorted(set(moments))
     assert set(moments) == {point.at for point in points}

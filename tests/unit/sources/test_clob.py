@@ -35,11 +35,11 @@ class Answers:
         self.bodies = list(bodies)
         self.asked: list[Any] = []
 
-    async def get(self, path, params=()):
+    async def get(self, path, params=(), headers=()):
         self.asked.append((path, dict(params)))
         return Reply(body=self.bodies.pop(0), received_at=NOW)
 
-    async def post(self, path, body):
+    async def post(self, path, body, *, repeatable=True):
         self.asked.append((path, body))
         return Reply(body=self.bodies.pop(0), received_at=NOW)
 
@@ -135,7 +135,7 @@ def test_a_book_whose_tick_has_become_finer_or_of_negative_risk_is_a_book_like_o
 
 def test_a_vendor_that_goes_away_in_the_middle_leaves_the_books_that_came():
     class Away(Answers):
-        async def post(self, path, body):
+        async def post(self, path, body, *, repeatable=True):
             if len(self.asked) == 1:
                 raise VendorAway("away")
             return await super().post(path, body)

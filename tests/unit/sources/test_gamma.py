@@ -29,11 +29,11 @@ class Pages:
         self.bodies = list(bodies)
         self.asked: list[Any] = []
 
-    async def get(self, path, params=()):
+    async def get(self, path, params=(), headers=()):
         self.asked.append((path, params))
         return Reply(body=self.bodies.pop(0), received_at=NOW)
 
-    async def post(self, path, body):
+    async def post(self, path, body, *, repeatable=True):
         raise AssertionError("Gamma is never posted to")
 
 

@@ -15,8 +15,8 @@ from functools import partial
 from apps.core.errors import DeskError, Transient
 from apps.sources.errors import BadRow, NotAtVendor
 from apps.sources.gates.books import believed, digest_of
-from apps.sources.gates.pages import Page, missing, walk
 from apps.sources.gathering import gather
+from apps.sources.paging import Page, missing, walk
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import (
     CATEGORY_LENGTH,

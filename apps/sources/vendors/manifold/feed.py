@@ -14,9 +14,8 @@ from functools import partial
 
 from apps.core.errors import Transient
 from apps.sources.errors import BadAnswer, BadRow, NotAtVendor
-from apps.sources.gates.books import in_order
-from apps.sources.gates.pages import Page, missing, walk
 from apps.sources.gathering import gather
+from apps.sources.paging import Page, missing, walk
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import (
     QUESTION_LENGTH,
@@ -80,10 +79,10 @@ async def price_history(caller: Caller, outcome_key: str) -> Gathered[PricePoint
     market_id, side = _parts(outcome_key)
     rows = wire.read_list((await client.bets(caller, market_id)).body)
     read = partial(as_point, market_id=market_id, side=side)
-    # Bets come newest first; of several in one millisecond the newest left the price that stood.
     points = gather(rows, read, key="id")
-    by_moment = {point.at: point for point in reversed(points.records)}
-    return in_order(replace(points, records=tuple(by_moment.values())))
+    # Bets come newest first; of several in one millisecond the newest left the price that stood.
+    newest = {point.at: point for point in reversed(points.records)}
+    return replace(points, records=tuple(newest[moment] for moment in sorted(newest)))
 
 
 def _parts(outcome_key: str) -> tuple[str, str]:

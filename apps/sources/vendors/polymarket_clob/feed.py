@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -10,8 +11,8 @@ from functools import partial
 from apps.core.errors import Transient
 from apps.sources.errors import BadRow
 from apps.sources.gates.books import believed, digest_of, in_order, once
-from apps.sources.gates.pages import missing
 from apps.sources.gathering import gather
+from apps.sources.paging import missing
 from apps.sources.ports import Caller, Gathered
 from apps.sources.types import BookRecord, Level, PricePoint
 from apps.sources.vendors.polymarket_clob import client, wire
@@ -28,7 +29,8 @@ async def books(caller: Caller, outcome_keys: Sequence[str]) -> Gathered[BookRec
             if start == 0:
                 raise
             gathered = gathered.plus(missing(error))
-    return once(gathered)
+    kept, second = once(gathered.records)
+    return replace(gathered, records=kept, rejected=gathered.rejected + second)
 
 
 async def _some_books(caller: Caller, asked: Sequence[str]) -> Gathered[BookRecord]:
@@ -40,7 +42,9 @@ async def _some_books(caller: Caller, asked: Sequence[str]) -> Gathered[BookReco
 async def price_history(caller: Caller, outcome_key: str) -> Gathered[PricePoint]:
     """Fetch the last day of an outcome's price, oldest first, each moment once. Raises BadAnswer."""
     reply = await client.prices_history(caller, outcome_key)
-    return in_order(gather(wire.read_history(reply.body), partial(as_point, outcome_key=outcome_key), key="t"))
+    points = gather(wire.read_history(reply.body), partial(as_point, outcome_key=outcome_key), key="t")
+    ordered, second = in_order(points.records)
+    return replace(points, records=ordered, rejected=points.rejected + second)
 
 
 def as_record(value: object, *, asked: frozenset[str], received_at: datetime) -> BookRecord:

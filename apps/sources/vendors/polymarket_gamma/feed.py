@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from apps.sources.gates.pages import Page, walk
 from apps.sources.gathering import gather
+from apps.sources.paging import Page, walk
 from apps.sources.ports import Caller, Gathered, Reply
 from apps.sources.types import (
     CATEGORY_LENGTH,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.sources.errors import BadAnswer, VendorAway, VendorRefused
-from apps.sources.gates.pages import walk
+from apps.sources.paging import walk
 from apps.sources.ports import Gathered
 from apps.sources.types import Rejected
 from tests.integration.markets.making import listed
