@@ -18,13 +18,12 @@ TRIVIAL = frozenset({"volume", "last_seen_at"})  # changes that are no business 
 
 
 def event_fields(event: EventRecord) -> dict[str, Any]:
-    """Return the columns of an event as the vendor gives them, texts cut to fit."""
-    return {
-        "title": cut(event.title, 300),
-        "category": cut(event.category, 100),
-        "starts_at": event.starts_at,
-        "closes_at": event.closes_at,
-    }
+    """Return the columns of an event as the vendor gives them, texts cut to fit.
+
+    Where a vendor's answer about a market does not describe its event, the text is empty: then what is stored stays.
+    """
+    texts = {"title": cut(event.title, 300), "category": cut(event.category, 100)}
+    return {**_said(texts), "starts_at": event.starts_at, "closes_at": event.closes_at}
 
 
 def market_fields(record: MarketRecord, *, event_id: str, state: str) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def market_fields(record: MarketRecord, *, event_id: str, state: str) -> dict[st
         "event_id": event_id,
         "slug": cut(record.slug, 200),
         "question": cut(record.question, 400),
-        "category": cut(record.category, 100),
+        **_said({"category": cut(record.category, 100)}),
         "state": state if is_ended else "closed" if record.closed else "open",
         "accepts_orders": record.accepts_orders and not record.closed and not is_ended,
         "opens_at": record.opens_at,
@@ -47,6 +46,10 @@ def market_fields(record: MarketRecord, *, event_id: str, state: str) -> dict[st
         "min_units": on_grid(record.min_units, UNITS_GRID),
         "volume": on_grid(record.volume, UNITS_GRID),
     }
+
+
+def _said(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text}
 
 
 def changed_fields(row: object, fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Changes:
 def refresh_catalogue(*, source: str, now: datetime, by: str) -> CatalogueCounts:
     """Fetch the open markets of a source and the state of those whose end is awaited, and store what changed.
 
-    Awaited are closed markets, those past their close, those that ended lately, and those that the listing no longer
+    Awaited are closed markets, those past their close, those that ended lately, and those that a whole listing no longer
     names. Nothing is done when another is at it.
     """
     with only_one(f"markets.catalogue.{source}") as is_ours:
@@ -61,6 +61,8 @@ def refresh_catalogue(*, source: str, now: datetime, by: str) -> CatalogueCounts
 
 def _keys_awaited(source: str, listing: Batch[MarketRecord], *, now: datetime) -> tuple[str, ...]:
     awaited = selectors.market_keys_to_watch(source=source, now=now)
+    if listing.stale:
+        return awaited
     listed = {record.key for record in listing.records} | set(awaited)
     still_open = Market.objects.filter(source=source, state="open").order_by("closes_at")
     vanished = [key for key in still_open.values_list("source_key", flat=True) if key not in listed]
@@ -95,7 +97,7 @@ def _store_events(source: str, events: Sequence[EventRecord], *, now: datetime) 
     for key, event in by_key.items():
         fields = event_fields(event)
         if key not in stored:
-            new.append(Event(source=source, source_key=key, created_at=now, **fields))
+            new.append(Event(source=source, source_key=key, created_at=now, **{"title": key, **fields}))
         elif changed_fields(stored[key], fields):
             changed.append(_set(stored[key], fields))
     Event.objects.bulk_create(new)

@@ -19,6 +19,7 @@ from apps.markets.fates import Sorted, best, sort_books
 from apps.markets.models import LatestPrice, Outcome
 from apps.markets.shapes import stored_levels
 from apps.markets.types import BookCounts, Price
+from apps.sources import selectors as source_views
 from apps.sources import services as sources
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ LATEST_FIELDS = ("quote_id", "bid", "ask", "bid_units", "ask_units", "vendor_at"
 
 @durable
 def refresh_books(*, source: str, now: datetime, by: str) -> BookCounts:
-    """Fetch the books of every watched outcome from `source` and store what changed; nothing when another is at it."""
+    """Fetch the books of every watched outcome that `source` quotes and store what changed; nothing when another is at it.
+
+    Raises what fetching raises, UnknownSource among it.
+    """
     with only_one(f"markets.books.{source}") as is_ours:
-        keys = selectors.outcome_keys_to_watch(now=now) if is_ours else ()
+        if not is_ours:
+            return BookCounts()
+        keys = selectors.outcome_keys_to_watch(now=now, sources=source_views.sources_quoted_by(source))
         if not keys:
             return BookCounts()
         batch = sources.fetch_books(source=source, outcome_keys=keys, now=now, by=by)
@@ -44,10 +50,12 @@ def store_books(*, source: str, books: Sequence[BookRecord], now: datetime, by: 
     """Store the books that changed as quotes of the venue `source`, and confirm those that did not.
 
     Outcomes are locked in the order of their ids, so two loaders of the same answer store it once. Crossed books,
-    prices outside [0, 1] and books older than the stored one are refused and counted.
+    prices outside [0, 1] and books older than the stored one are refused and counted; a book of an outcome of a source
+    that this venue does not quote counts as unknown. Raises UnknownSource.
     """
+    quoted = source_views.sources_quoted_by(source)
     partitions.ensure_days({book.received_at.date() for book in books})
-    outcome_ids = _lock_outcomes({book.outcome_key for book in books})
+    outcome_ids = _lock_outcomes({book.outcome_key for book in books}, quoted)
     stored = selectors.latest_prices(outcome_ids.values())
     fates = sort_books(books, outcome_ids=outcome_ids, stored=stored)
     quote_ids = _store_quotes(fates.new, venue=source)
@@ -58,10 +66,10 @@ def store_books(*, source: str, books: Sequence[BookRecord], now: datetime, by: 
     return counts
 
 
-def _lock_outcomes(keys: Iterable[str]) -> dict[str, str]:
-    """Lock the outcomes with these vendor keys and return their ids by key."""
-    rows = Outcome.objects.filter(source_key__in=tuple(keys)).exclude(source_key="").order_by("id")
-    return dict(rows.select_for_update(no_key=True).values_list("source_key", "id"))
+def _lock_outcomes(keys: Iterable[str], quoted: Sequence[str]) -> dict[str, str]:
+    """Lock the outcomes with these vendor keys, of the quoted sources alone, and return their ids by key."""
+    rows = Outcome.objects.filter(source_key__in=tuple(keys), market__source__in=quoted).exclude(source_key="").order_by("id")
+    return dict(rows.select_for_update(no_key=True, of=("self",)).values_list("source_key", "id"))
 
 
 def _store_quotes(books: dict[str, BookRecord], *, venue: str) -> dict[str, int]:

@@ -96,3 +96,11 @@ def test_each_fault_of_a_listing_is_named(keys, stored, taken, fault):
 def test_an_unchanged_market_is_written_again_after_a_minute():
     assert not listing.is_due_to_be_seen(NOW, now=NOW + timedelta(seconds=59))
     assert listing.is_due_to_be_seen(NOW, now=NOW + timedelta(seconds=60))
+
+
+def test_what_a_vendor_does_not_say_is_no_change():
+    event = replace(RECORD.event, title="", category="")
+    assert set(listing.event_fields(event)) == {"starts_at", "closes_at"}
+    silent = listing.market_fields(replace(RECORD, category=""), event_id="evt_1", state="open")
+    assert "category" not in silent
+    assert {**fields(), **silent} == fields()
