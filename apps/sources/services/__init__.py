@@ -1,7 +1,7 @@
 """The room's verbs: fetching from vendors, and keeping the sources themselves."""
 
 from apps.sources.services.analysis import analyse
-from apps.sources.services.articles import fetch_articles
+from apps.sources.services.articles import fetch_articles, fetch_articles_of
 from apps.sources.services.everything import fetch_everything
 from apps.sources.services.fetching import (
     fetch_books,
@@ -11,7 +11,7 @@ from apps.sources.services.fetching import (
     fetch_price_history,
 )
 from apps.sources.services.forgetting import forget_old_fetches
-from apps.sources.services.keeping import ensure_sources, pause, reset_breaker, resume, self_check
+from apps.sources.services.keeping import ensure_sources, force_refresh, pause, reset_breaker, resume, self_check
 from apps.sources.services.screening import screen
 from apps.sources.services.sports import fetch_match_results, fetch_odds
 from apps.sources.services.tickers import fetch_tickers
@@ -20,6 +20,7 @@ __all__ = [
     "analyse",
     "ensure_sources",
     "fetch_articles",
+    "fetch_articles_of",
     "fetch_books",
     "fetch_candles",
     "fetch_everything",
@@ -29,6 +30,7 @@ __all__ = [
     "fetch_odds",
     "fetch_price_history",
     "fetch_tickers",
+    "force_refresh",
     "forget_old_fetches",
     "pause",
     "reset_breaker",

@@ -18,7 +18,7 @@ from apps.sources.chains import Part
 from apps.sources.errors import CallInTransaction, NotOffered, SourceClosed, VendorAway
 from apps.sources.hauls import HAULS, ArticleHaul
 from apps.sources.ports import Articles, Caller, Gathered, Vendor
-from apps.sources.services.fetching import _offered, _open_vendor
+from apps.sources.services.fetching import _fetch, _offered, _open_vendor
 from apps.sources.types import ArticleRecord, Batch
 from apps.sources.visits import Visit
 
@@ -65,6 +65,14 @@ def fetch_articles(*, haul: str, wishes: Mapping[str, Sequence[str]], now: datet
         parts[slug], batch = _ended(errand, answers[slug], now=now, by=by)
         batches += [batch] if batch else []
     return ArticleHaul(batches=tuple(batches), parts=tuple(parts[slug] for slug in chain.sources))
+
+
+@durable
+def fetch_articles_of(*, source: str, keys: Sequence[str], now: datetime, by: str) -> Batch[ArticleRecord]:
+    """Fetch what one source has about any of these words or symbols. Raises what the other fetches raise."""
+    vendor = _open_vendor(source, now=now, by=by)
+    feed = _offered(vendor, vendor.articles, OPERATION)
+    return _fetch(vendor, OPERATION, lambda caller: feed(caller, keys or vendor.default_keys), now=now, by=by)
 
 
 def _errand(slug: str, wishes: Sequence[str], *, now: datetime, by: str) -> _Errand:

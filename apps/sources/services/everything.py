@@ -9,6 +9,7 @@ from typing import Any
 from apps.core.db import durable
 from apps.sources.ports import Vendor
 from apps.sources.registry import vendor_of
+from apps.sources.services.articles import fetch_articles_of
 from apps.sources.services.fetching import fetch_books, fetch_candles, fetch_markets
 from apps.sources.services.tickers import fetch_tickers
 from apps.sources.types import Batch, FetchCounts
@@ -42,6 +43,8 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
             yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
     if vendor.tickers is not None:
         yield fetch_tickers(source=vendor.slug, symbols=keys or vendor.default_keys, now=now, by=by)
+    if vendor.articles is not None:
+        yield fetch_articles_of(source=vendor.slug, keys=keys, now=now, by=by)
 
 
 def _open_outcomes(vendor: Vendor, *, now: datetime, by: str) -> list[str]:

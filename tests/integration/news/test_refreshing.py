@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 
 from apps.audit.models import Event
 from apps.news import services
 from apps.news.models import Article, ArticleLink, ArticleSighting
 from apps.sources import services as sources
 from apps.sources.models import FetchLog, Quarantine
+from tasks import news as ticks
 from tests.factories.articles import (
     NOW,
     finnhub_item,
@@ -185,3 +187,39 @@ def test_all_rows_of_a_link_go_with_their_article(press):
     refresh()
     Article.objects.all().delete()
     assert (ArticleSighting.objects.count(), ArticleLink.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("slug", ["newsapi", "google_news", "reddit", "twitter"])
+def test_one_source_can_be_fetched_by_hand(press, slug, capsys):
+    press.says_by_source = {
+        "newsapi": newsapi_page(newsapi_article()),
+        "google_news": rss(rss_item()),
+        "reddit": reddit_listing(reddit_post()),
+        "twitter": tweets(tweet()),
+    }
+    call_command("fetch", slug, "--json")
+    assert '"operation": "articles"' in capsys.readouterr().out
+    assert (FetchLog.objects.get().records, Article.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("slug", ["newsapi", "google_news", "reddit", "twitter", "openai"])
+def test_each_vendor_checks_itself(press, slug):
+    press.says_by_source = {
+        "newsapi": newsapi_page(newsapi_article()),
+        "google_news": rss(rss_item()),
+        "reddit": reddit_listing(reddit_post()),
+        "twitter": tweets(tweet()),
+        "openai": {"object": "list", "data": [{"id": "gpt-4o-mini"}]},
+    }
+    assert sources.self_check(source=slug, now=NOW, by=BY).is_good
+    press.says_by_source = {slug: Answer(b"<html></html>", status=403)}
+    assert not sources.self_check(source=slug, now=NOW, by=BY).is_good
+
+
+def test_the_ticks_of_the_schedule_refresh_news_and_posts(press, monkeypatch):
+    monkeypatch.setattr("apps.core.clock.now", lambda: NOW)
+    press.says_by_source = {"google_news": rss(rss_item()), "reddit": reddit_listing(reddit_post())}
+    ticks.articles()
+    assert list(Article.objects.values_list("kind", flat=True)) == ["news"]
+    ticks.posts()
+    assert set(Article.objects.values_list("kind", flat=True)) == {"news", "post"}
