@@ -8,10 +8,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.audit.models import Event
-from apps.core.db import InsideTransaction
+from apps.core.db import InsideTransaction, lock_for_transaction
 from apps.sources import analyst, services
 from apps.sources.errors import AnalysisUnderWay, BadAnswer, CostCapReached, SourceClosed, VendorAway, VendorRefused
 from apps.sources.models import AnalystCall, FetchLog, Quarantine
@@ -235,8 +235,6 @@ def test_without_a_key_the_analyst_is_off_and_says_so(model, settings):
 
 
 def test_it_refuses_to_be_asked_inside_a_transaction(model):
-    from django.db import transaction
-
     with pytest.raises(InsideTransaction), transaction.atomic():
         analyse()
     assert model.asked("openai") == []
@@ -272,3 +270,33 @@ def test_eight_at_once_never_pass_the_cap_together(model, settings):
         thread.join(30)
     assert (len(answered), len(denied), len(model.asked("openai"))) == (3, 5, 3)
     assert AnalystCall.objects.filter(state="reserved").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_while_another_reserves_waits_and_sees_the_reservation(model, settings):
+    analyse(question="How much is it?")
+    first = AnalystCall.objects.get()
+    settings.ANALYST_COST_CAP = first.reserved_cost * 2
+    model.questions.clear()
+    ends = []
+
+    def ask():
+        try:
+            ends.append(analyse(question="How much is that?"))
+        except CostCapReached as error:
+            ends.append(error)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=ask)
+    with transaction.atomic():
+        lock_for_transaction("sources.analyst.openai")
+        first.pk, first.state, first.cost = None, "reserved", None
+        first.reserved_cost = settings.ANALYST_COST_CAP
+        first.save(force_insert=True)
+        other.start()
+        other.join(1.0)
+        assert (other.is_alive(), ends) == (True, [])
+    other.join(20)
+    assert [type(end) for end in ends] == [CostCapReached]
+    assert model.asked("openai") == []
