@@ -16,17 +16,13 @@ from apps.sources.errors import BadAnswer, NotAtVendor
 from apps.sources.ports import Reply
 from apps.sources.vendors.football_data import VENDOR, feed
 from apps.sources.vendors.football_data.columns import price_columns
+from tests.factories.football_data import ODDS, file
 
 NOW = datetime(2026, 6, 8, tzinfo=UTC)
 KEY = "2425/E0"
 
 
-def file(*rows: str, header: str = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR", end: str = "\r\n") -> bytes:
-    return end.join([header, *rows, ""]).encode()
-
-
 ROW = "E0,16/08/2024,20:00,Man United,Fulham,1,0,H"
-ODDS = "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,FTR,"
 
 
 def results(body: bytes, key: str = KEY):
