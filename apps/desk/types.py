@@ -104,6 +104,32 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRow:
+    """One source as the sources page shows it."""
+
+    slug: str
+    name: str
+    state: str
+    reason: str
+    offers: tuple[str, ...]
+    age_s: float | None
+    is_awaited: bool
+    is_fresh: bool
+    last_error: str
+    last_error_at: datetime | None
+    breaker: str
+    breaker_failures: int
+    calls_saved: int
+    per_minute: float
+    per_minute_published: int
+    cache_hits: int
+    cache_asked: int
+    fetches: int
+    failures: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateRow:
     """Why signals of one group are silent, or that they are not."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from apps.monitoring import selectors
 from apps.monitoring.apps import STARTED_S
 from apps.monitoring.database import database_figures
 from apps.monitoring.queues import cache_hit_rate, queue_depths
+from apps.resilience import CacheStatistics
 from apps.risk import selectors as risk
 from apps.sources import selectors as sources
 from apps.tenants import selectors as tenants
@@ -34,8 +36,15 @@ def performance(*, now: datetime) -> dict[str, Any]:
         "period_s": PERIOD.total_seconds(),
         "cache": {"hit_rate": reachable(cache_hit_rate)},
         "operations": operations(since=now - PERIOD),
+        "vendors": sources.performance().as_dict(),
+        "answers": {kind: cache_row(counts) for kind, counts in sources.cache_statistics().items()},
         "errors": {"tasks": failures()},
     }
+
+
+def cache_row(counts: CacheStatistics) -> dict[str, Any]:
+    """Return what the cache of answers did for one kind of them, since the counters began."""
+    return {**asdict(counts), "hit_rate": round(counts.hit_rate, 4)}
 
 
 class Percentile95(Aggregate):

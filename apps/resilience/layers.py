@@ -154,8 +154,10 @@ class Layers:
     async def _guarded(self, call: _Call) -> Answer:
         """Ask the breaker first and report to it afterwards, also when the attempt is broken off."""
         breaker = call.lane.breaker or self.lanes.breaker_of(call.lane, call.request)
-        admission = breaker.try_admit() or await breaker.admit()
-        call.journey.phase = admission.phase
+        try:
+            admission = breaker.try_admit() or await breaker.admit()
+        finally:
+            call.journey.phase = breaker.phase  # a refused call's journey says it too
         call.sent_s = self._tick()
         verdict = Verdict.NEUTRAL
         try:

@@ -57,6 +57,7 @@ class Journal:
     phase: BreakerPhase = BreakerPhase.CLOSED
     received_at: datetime | None = None
     error_code: str = ""
+    kept_reason: str = ""
     notes: list[CallNote] = field(default_factory=list)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -69,7 +70,7 @@ class Journal:
         """Note a good answer and return when it came."""
         note = CallNote(
             path=path,
-            outcome="ok",
+            outcome="kept" if response.journey.stale_reason else "ok",
             status=response.status,
             duration_s=response.duration_s,
             journey=response.journey,
@@ -77,6 +78,7 @@ class Journal:
             digest=hashlib.sha256(response.body).hexdigest(),
         )
         self.notes.append(note)
+        self.kept_reason = self.kept_reason or response.journey.stale_reason
         self._travelled(response.journey)
         self.status = response.status
         self.size_bytes += len(response.body)

@@ -40,7 +40,7 @@ class FetchLog(models.Model):
     by = models.CharField(max_length=120)
     started_at = models.DateTimeField()
     duration_ms = models.IntegerField()
-    outcome = models.CharField(max_length=40, help_text="ok, incomplete, or the code of the error")
+    outcome = models.CharField(max_length=40, help_text="ok, incomplete, kept (an older answer), or the code of the error")
     http_status = models.SmallIntegerField(null=True, blank=True)
     calls = models.IntegerField(help_text="HTTP requests, repeats included")
     bytes = models.BigIntegerField()

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeVar
 
 from apps.sources.gates.bars import Flag
+from apps.resilience.freshness import CacheRule
 from apps.sources.types import (
     AnalysisQuestion,
     AnalysisRecord,
@@ -135,7 +136,9 @@ class Vendor:
 
     Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for.
     `quotes_for` names the sources whose outcomes its books are about. `fresh_s` is how old its last success may be
-    before the desk calls it stale; None for a vendor that is asked on demand only. `body_bytes_max` caps its answers.
+    before the desk calls it stale; None for a vendor that is asked on demand only. With a `cache` rule its answers are
+    kept: young ones are not asked for again, older ones only whether they changed, and they stand in when it is away.
+    `body_bytes_max` caps its answers.
     """
 
     slug: str
@@ -157,6 +160,7 @@ class Vendor:
     default_keys: tuple[str, ...] = field(default=())
     quotes_for: tuple[str, ...] = field(default=())
     fresh_s: float | None = FRESH_S
+    cache: CacheRule | None = None
     body_bytes_max: int = BODY_BYTES_MAX
 
     @property

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
 
+from apps.resilience import BreakerState, CacheStatistics, PaceState, PerfReport
 from apps.sources import http, registry
 from apps.sources.models import FetchLog, Quarantine, Source
 from apps.sources.types import SourceState
+
+STANDING_PERIOD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,26 @@ class FetchStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerView:
-    """The breaker of a source as an operator sees it."""
+    """The breaker of a source as an operator sees it, and the pace that it is asked at now and at most."""
 
     slug: str
     phase: str
     failures: int
-    interval_ms: float
+    calls_saved: int
+    per_minute: float
+    per_minute_published: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStanding:
+    """All that an operator wants to know of a source; counts of fetches and faults are of the last hour."""
+
+    view: SourceView
+    breaker: BreakerView
+    cache: CacheStatistics
+    fetches: int
+    failures: int
+    quarantined: int
 
 
 def sources_table() -> QuerySet[Source]:
@@ -101,6 +118,11 @@ def sources_of_books_alone() -> frozenset[str]:
     """Return the slugs of sources that are asked for nothing but order books."""
     with_books = (vendor for vendor in registry.VENDORS.values() if vendor.books)
     return frozenset(vendor.slug for vendor in with_books if not vendor.open_markets and not vendor.candles)
+
+
+def sources_quoted_by(source: str) -> tuple[str, ...]:
+    """Return the slugs of the sources whose outcomes the books of this source are about. Raises UnknownSource."""
+    return registry.vendor_of(source).quotes_for
 
 
 def fetch_stats(*, since: datetime) -> tuple[FetchStats, ...]:
@@ -144,13 +166,52 @@ def quarantine_counts(*, since: datetime) -> dict[str, int]:
 
 
 def list_breakers() -> tuple[BreakerView, ...]:
-    """Return the breaker of every source and the interval that its limiter keeps now; one or two round trips to Redis each."""
-    views = []
-    for slug in registry.slugs():
-        breaker, pace = http.look_breaker(slug), http.look_pace(slug)
-        interval_us = max(pace.interval_us, registry.connection_of(registry.vendor_of(slug)).pace.interval_us)
-        views.append(BreakerView(slug=slug, phase=breaker.phase.value, failures=breaker.failures, interval_ms=interval_us / 1000))
-    return tuple(views)
+    """Return the breaker and the pace of every source; the state of all is asked for at once."""
+    return tuple(_breaker_view(slug, breaker, pace) for slug, (breaker, pace) in http.look(registry.slugs()).items())
+
+
+def list_standings(*, now: datetime) -> tuple[SourceStanding, ...]:
+    """Return how every source stands, by slug."""
+    since = now - STANDING_PERIOD
+    stats = fetch_stats(since=since)
+    quarantined = quarantine_counts(since=since)
+    breakers = {view.slug: view for view in list_breakers()}
+    cache = http.cache_figures()
+    return tuple(
+        SourceStanding(
+            view=view,
+            breaker=breakers[view.slug],
+            cache=cache.get(view.slug, CacheStatistics()),
+            fetches=sum(row.fetches for row in stats if row.source == view.slug),
+            failures=sum(row.failures for row in stats if row.source == view.slug),
+            quarantined=quarantined.get(view.slug, 0),
+        )
+        for view in list_sources()
+    )
+
+
+def cache_statistics() -> dict[str, CacheStatistics]:
+    """Return what the cache of answers did in all processes, by kind: a source's slug, a screen, an analysis."""
+    return http.cache_figures()
+
+
+def performance() -> PerfReport:
+    """Return how long attempts at vendors took and how they failed today, in all processes."""
+    return http.performance()
+
+
+def _breaker_view(slug: str, breaker: BreakerState, pace: PaceState) -> BreakerView:
+    vendor = registry.vendor_of(slug)
+    published_us = registry.connection_of(vendor).pace.interval_us
+    quota = registry.quota_of(vendor)
+    return BreakerView(
+        slug=slug,
+        phase=breaker.phase.value,
+        failures=breaker.failures,
+        calls_saved=breaker.saved,
+        per_minute=quota * published_us / max(pace.interval_us, published_us),
+        per_minute_published=quota,
+    )
 
 
 def _state_of(row: Source) -> tuple[SourceState, str]:

@@ -56,6 +56,14 @@ def note_success(visit: Visit, gathered: Gathered[T]) -> None:
 
 
 @transaction
+def note_kept(visit: Visit, gathered: Gathered[T]) -> None:
+    """Write down a fetch that failed while an older answer stood in: no news of the vendor, and an error to show."""
+    _note(visit, "kept", records=len(gathered.records), rejected=len(gathered.rejected))
+    text = f"kept answer served: {visit.journal.kept_reason}".replace("\x00", "")[:ERROR_LENGTH]
+    Source.objects.filter(slug=visit.source).update(last_error_at=visit.now, last_error=text)
+
+
+@transaction
 def note_failure(visit: Visit, error: DeskError) -> None:
     """Write down a fetch that failed; an answer that was not believed goes into the quarantine whole."""
     rejected = (Rejected(reason=error.reason, excerpt=error.excerpt),) if isinstance(error, BadAnswer) else ()

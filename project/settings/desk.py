@@ -36,6 +36,9 @@ def _vendor(slug: str) -> dict[str, str | int]:
     }
 
 
+KIT_PROCESSES = env.whole(
+    "KIT_PROCESSES", 4, "processes that share each vendor's quota, assumed while Redis has not been seen", at_least=1
+)
 VENDORS = {slug: _vendor(slug) for slug in VENDOR_SLUGS}
 SOURCES_ON = tuple(env.words("SOURCES_ON", "", "slugs of the sources that may be fetched; empty: all that have what they need"))
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini", "model of the analyst")

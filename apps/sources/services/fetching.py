@@ -121,7 +121,9 @@ def _fetch(vendor: Vendor, operation: str, question: Question[T], *, now: dateti
     except DeskError as error:
         visits.note_failure(visit(), error)
         raise
-    if journal.calls:  # an empty question is answered without asking: that is no news of the vendor
+    if journal.kept_reason:
+        visits.note_kept(visit(), gathered)
+    elif journal.calls:  # an empty question is answered without asking: that is no news of the vendor
         visits.note_success(visit(), gathered)
     return Batch(
         source=vendor.slug,
@@ -129,5 +131,5 @@ def _fetch(vendor: Vendor, operation: str, question: Question[T], *, now: dateti
         records=gathered.records,
         rejected=gathered.rejected,
         fetched_at=journal.received_at or now,
-        stale=not gathered.complete,
+        stale=bool(journal.kept_reason) or not gathered.complete,
     )

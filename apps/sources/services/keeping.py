@@ -68,6 +68,18 @@ def reset_breaker(*, source: str, by: str, now: datetime) -> None:
 
 
 @durable
+def force_refresh(*, source: str, by: str, now: datetime) -> int:
+    """Forget every kept answer of a source, so that the next question goes out, and return how many there were.
+
+    Raises UnknownSource.
+    """
+    vendor = registry.vendor_of(source)
+    forgotten = http.forget_kept(vendor.slug)
+    _record_forgotten(source=source, forgotten=forgotten, by=by, now=now)
+    return forgotten
+
+
+@durable
 def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
     """Ask the live vendor one small question, also when the source is paused. Raises UnknownSource."""
     vendor = registry.vendor_of(source)
@@ -92,6 +104,11 @@ def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
 @transaction
 def _record_reset(*, source: str, by: str, now: datetime) -> None:
     record(action="source.breaker_reset", subject=source, by=by, now=now, detail={})
+
+
+@transaction
+def _record_forgotten(*, source: str, forgotten: int, by: str, now: datetime) -> None:
+    record(action="source.refresh_forced", subject=source, by=by, now=now, detail={"forgotten": forgotten})
 
 
 def _new_row(vendor: Vendor, now: datetime) -> Source:

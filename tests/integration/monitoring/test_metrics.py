@@ -168,4 +168,4 @@ def test_operations_are_summed_up_by_source(db, clean_redis, ops):
     assert body["operations"]["yahoo.candles"] == {
         "fetches": 3, "failures": 1, "records_sum": 15, "mean_ms": 20.0, "p95_ms": 29.0, "min_ms": 10, "max_ms": 30,
     }  # fmt: skip
-    assert set(body) == {"timestamp", "uptime_s", "period_s", "cache", "operations", "errors"}
+    assert set(body) == {"timestamp", "uptime_s", "period_s", "cache", "operations", "vendors", "answers", "errors"}
