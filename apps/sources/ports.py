@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeVar
 
-from apps.sources.gates.bars import Flag
 from apps.resilience.freshness import CacheRule
+from apps.sources.gates.bars import Flag
 from apps.sources.types import (
     AnalysisQuestion,
     AnalysisRecord,
