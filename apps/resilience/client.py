@@ -104,8 +104,10 @@ class Client:
         return await self._store.look_pace(key)
 
     async def reset(self, key: str) -> None:
-        """Close the breaker of `key` by hand and let its pace start afresh."""
+        """Close the breaker of `key` by hand and let its pace start afresh: here at once, elsewhere within a second."""
         await self._store.reset(key)
+        for breaker in self._layers.lanes.breakers_named(key):
+            await breaker.look()
 
     async def close(self) -> None:
         """Close connections; the client cannot be used afterwards."""

@@ -63,6 +63,10 @@ class Lanes:
             return self._breaker(key_of(policy.key, request.operation), policy.breaker)
         return self._breaker(key_of(policy.key, host_of(request.url)[0]), policy.breaker)
 
+    def breakers_named(self, key: str) -> list[Breaker]:
+        """Return the breakers of this process that bear this key, whatever their rules."""
+        return [breaker for (name, _), breaker in self._breakers.items() if name == key]
+
     def _make(self, policy: Policy) -> Lane:
         key = policy.key
         return Lane(
