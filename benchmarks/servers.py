@@ -88,7 +88,8 @@ async def _document(request: web.Request) -> web.Response:
     wait_ms = int(request.query.get("wait_ms", "0"))
     if wait_ms:
         await asyncio.sleep(wait_ms / 1_000)
-    return web.Response(body=DOCUMENT % int(request.match_info["number"]), content_type="application/json")
+    status = int(request.query.get("status", "200"))
+    return web.Response(status=status, body=DOCUMENT % int(request.match_info["number"]), content_type="application/json")
 
 
 def serve(port: int) -> None:
