@@ -11,6 +11,7 @@ postponed is void when it has not been played within POSTPONED_MAX of its kick-o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -46,6 +47,12 @@ def kind_and_line(key: str) -> tuple[str, Decimal | None]:
 def outcome_key(source: str, match_key: str, line: OddsLine) -> str:
     """Return the key of an outcome, unlike any other source's: "goalserve:4711:1x2:home"."""
     return f"{source}:{market_key(match_key, line.kind, line.line)}:{line.outcome}"
+
+
+def digest_of(line: OddsLine) -> str:
+    """Return the fingerprint of what is offered: the same odds in the same state are no news."""
+    said = f"{line.odds.normalize():f}|{line.suspended}|{line.closing}"
+    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
 
 def markets_of(record: OddsRecord, *, source: str) -> tuple[records.MarketRecord, ...]:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from apps.audit import services as audit
@@ -115,28 +114,18 @@ def _add(fates: Sorted, outcome_id: str | None, line: OddsLine, received_at: dat
     elif before is not None and _is_older(before, line, received_at):
         fates.older += 1
     else:
-        row = (line.odds, line.suspended, line.closing, line.vendor_at, received_at, digest_of(line))
+        row = (line.odds, line.suspended, line.closing, line.vendor_at, received_at, sports.digest_of(line))
         fates.rows.append((outcome_id, line.bookmaker, *row))
 
 
 def _is_same(before: OddsView, line: OddsLine) -> bool:
-    return before.digest == digest_of(line)
+    return before.digest == sports.digest_of(line)
 
 
 def _is_older(before: OddsView, line: OddsLine, received_at: datetime) -> bool:
     if before.vendor_at is not None and line.vendor_at is not None and line.vendor_at < before.vendor_at:
         return True
     return received_at < before.received_at
-
-
-def digest_of(line: OddsLine) -> str:
-    """Return the fingerprint of what is offered: the same odds in the same state are no news."""
-    said = f"{_plain(line.odds)}|{line.suspended}|{line.closing}"
-    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"
 
 
 def _tell(counts: OddsCounts, fates: Sorted, *, source: str, now: datetime, by: str) -> None:

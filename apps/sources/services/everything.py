@@ -11,6 +11,7 @@ from apps.sources.ports import Vendor
 from apps.sources.registry import vendor_of
 from apps.sources.services.articles import fetch_articles_of
 from apps.sources.services.fetching import fetch_books, fetch_candles, fetch_markets
+from apps.sources.services.sports import fetch_match_results, fetch_odds
 from apps.sources.services.tickers import fetch_tickers
 from apps.sources.types import Batch, FetchCounts
 
@@ -21,7 +22,7 @@ BOOKS_MAX = 40  # enough to see that books come; the desk itself asks for what i
 def fetch_everything(*, source: str, keys: Sequence[str], now: datetime, by: str) -> tuple[FetchCounts, ...]:
     """Fetch what a source offers and return the counts of each fetch.
 
-    `keys` are symbols or outcome keys; without them a source that needs some takes its own default symbols, or the
+    `keys` are symbols, seasons or outcome keys; without them a source that needs some takes its own default symbols, or the
     outcomes of the first open markets of the sources that it quotes. Raises what the fetches raise.
     """
     vendor = vendor_of(source)
@@ -43,6 +44,10 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
             yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
     if vendor.tickers is not None:
         yield fetch_tickers(source=vendor.slug, symbols=keys or vendor.default_keys, now=now, by=by)
+    if vendor.odds is not None:
+        yield fetch_odds(source=vendor.slug, keys=keys, now=now, by=by)
+    if vendor.match_results is not None:
+        yield fetch_match_results(source=vendor.slug, keys=keys, now=now, by=by)
     if vendor.articles is not None:
         yield fetch_articles_of(source=vendor.slug, keys=keys, now=now, by=by)
 

@@ -108,12 +108,8 @@ def _year(text: str) -> int:
 
 def _swapped(rows: Sequence[Row]) -> dict[str, date]:
     """Return by row number the dates that were meant where day and month changed places."""
-    read: list[tuple[str, date]] = []
-    for row in rows:
-        try:
-            read.append((row["#"], wire.day_of(row.get("Date", ""))))
-        except BadRow:
-            continue  # the row is refused by itself when its turn comes
+    told = [(row["#"], wire.day_or_none(row.get("Date", ""))) for row in rows]
+    read = [(number, day) for number, day in told if day is not None]
     meant = dates.swapped([day for _, day in read])
     return {number: day for (number, _), day in zip(read, meant, strict=True) if day is not None}
 

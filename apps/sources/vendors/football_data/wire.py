@@ -84,6 +84,14 @@ def day_of(text: str) -> date:
         raise BadRow("Date is no real date") from None
 
 
+def day_or_none(text: str) -> date | None:
+    """Return the date, or None for what is none: such a row is refused by itself when its turn comes."""
+    try:
+        return day_of(text)
+    except BadRow:
+        return None
+
+
 def moment_of(day: date, clock: str) -> datetime:
     """Return the kick-off in UTC; midday where the file tells no time. Raises BadRow."""
     if not clock:
