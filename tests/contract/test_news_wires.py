@@ -45,6 +45,9 @@ class Recorded:
     async def get(self, path, params=(), headers=()):
         return self.reply
 
+    async def post(self, path, body, *, repeatable=True):
+        raise AssertionError("news vendors are never posted to")
+
 
 @pytest.mark.parametrize("name", ["newsapi_response_p1", "newsapi_response_p2", "newsapi_response_2023"])
 def test_every_article_of_newsapi_is_read(name, monkeypatch):
@@ -64,7 +67,7 @@ def test_the_error_of_newsapi_is_a_refusal_with_its_own_words():
 
 def test_every_listing_of_reddit_is_read_or_refused_with_a_reason():
     records = records_of("reddit_wire/listings_recorded.jsonl.gz")
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for record in records:
         at = datetime.fromisoformat(record["recorded_at"]).replace(tzinfo=UTC)
         gathered = reddit.gathered_of(record["body"].encode(), received_at=at)
@@ -82,7 +85,7 @@ def test_every_listing_of_reddit_is_read_or_refused_with_a_reason():
 
 def test_every_answer_of_twitter_is_read_or_refused_with_a_reason():
     records = records_of("twitter_wire/v2_recorded.jsonl.gz")
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for record in records:
         body = record["body"].encode()
         try:

@@ -30,7 +30,7 @@ def newsapi_article(**changes: Any) -> dict[str, Any]:
     return article | changes
 
 
-def newsapi_page(*articles: dict[str, Any], total: int | None = None) -> dict[str, Any]:
+def newsapi_page(*articles: Any, total: int | None = None) -> dict[str, Any]:
     """Return a page of NewsAPI."""
     return {"status": "ok", "totalResults": len(articles) if total is None else total, "articles": list(articles)}
 

@@ -6,6 +6,7 @@ import json
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -36,7 +37,7 @@ def model(press, settings, clean_redis, monkeypatch):
 
 
 def analyse(now=NOW, **changes):
-    asked = {
+    asked: dict[str, Any] = {
         "question": "Will Bitcoin reach $150,000 this year?",
         "outcome": "Yes",
         "background": "Price of this outcome: bid 0.55, ask 0.57",
@@ -181,7 +182,7 @@ def test_an_error_status_costs_nothing_and_is_never_repeated(model, status, body
     with pytest.raises(error):
         analyse()
     call = AnalystCall.objects.get()
-    assert (call.state, call.cost, len(model.asked("openai"))) == ("failed", 0, 1)
+    assert (call.state, call.cost, len(model.asked("openai"))) == ("failed", Decimal(0), 1)
 
 
 def test_an_answer_that_breaks_off_may_be_billed_and_is_never_repeated(model):

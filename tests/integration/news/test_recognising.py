@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from apps.news.models import Article, ArticleSighting
 from apps.news.services import store_articles
 from apps.sources.gates.articles import believed
 from apps.sources.gathering import gather
-from apps.sources.types import Batch
+from apps.sources.types import ArticleRecord, Batch
 from apps.sources.vendors.newsapi.feed import as_record
 from tests.factories.articles import NOW
 
@@ -83,11 +84,11 @@ def test_a_post_is_never_taken_for_the_news_that_it_quotes():
 
 @pytest.mark.skipif(not RECORDINGS.exists(), reason="the recordings are not part of the repository")
 def test_three_hundred_recorded_articles_become_these_many():
-    records = []
+    records: list[ArticleRecord] = []
     for name in ("newsapi_response_p1", "newsapi_response_p2", "newsapi_response_2023"):
         rows = json.loads((RECORDINGS / f"{name}.json").read_bytes())["articles"]
         at = max(datetime.fromisoformat(row["publishedAt"]) for row in rows).astimezone(UTC)
-        records += gather(rows, lambda row, at=at: as_record(row, received_at=at), key="url").records
+        records += gather(rows, partial(as_record, received_at=at), key="url").records
     counts = store(*records)
     assert len(records) == 300
     # 85 articles stand in two of the recordings under one address; the rest are reports that ran in several papers.

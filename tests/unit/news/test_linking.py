@@ -111,7 +111,7 @@ def test_any_text_gives_strengths_that_are_shares(title, summary):
 @given(st.sampled_from(sorted(QUESTIONS)))
 def test_a_question_as_a_title_is_tied_to_its_own_market_first(key):
     links = MATCHER.links(title=QUESTIONS[key], summary="")
-    assert (links[0].subject_id, links[0].strength) == (key, 1)
+    assert (links[0].subject_id, links[0].strength) == (key, Decimal(1))
 
 
 @pytest.mark.parametrize(

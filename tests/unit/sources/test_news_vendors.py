@@ -48,7 +48,7 @@ class Answers:
     def __init__(self, *bodies, headers=None) -> None:
         self.bodies = list(bodies)
         self.headers = headers or {}
-        self.asked = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
 
     async def get(self, path, params=(), headers=()):
         self.asked.append((path, dict(params)))
@@ -57,6 +57,9 @@ class Answers:
             raise body
         encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
         return Reply(body=encoded, received_at=NOW, headers=self.headers)
+
+    async def post(self, path, body, *, repeatable=True):
+        raise AssertionError("news vendors are never posted to")
 
 
 def fetch(slug, *bodies, keys=("bitcoin",), headers=None):

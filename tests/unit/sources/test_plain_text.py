@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,7 +61,7 @@ def test_hostile_markup_costs_little():
 
 
 def article(**changes):
-    row = {
+    row: dict[str, Any] = {
         "key": "k", "kind": "news", "url": "https://a.example/1", "title": "T", "summary": "", "publisher": "", "language": "EN",
         "published_at": NOW, "received_at": NOW,
     }  # fmt: skip
