@@ -45,7 +45,7 @@ def contests() -> Iterator[Contest]:
             run_ours=lambda: runner.run(hits()),
             run_theirs=lambda: runner.run(round_trips()),
             units=READS,
-            at_most=1.5,
+            at_most=2.0,
         )
         runner.run(_leave(shared, link))
 

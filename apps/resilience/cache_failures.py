@@ -17,8 +17,8 @@ from apps.resilience.errors import (
     TimedOut,
 )
 from apps.resilience.freshness import CacheRule
+from apps.resilience.safely import message_of
 
-MESSAGE_LENGTH_MAX = 300
 SHARED_S_MIN = 5.0  # long enough for the followers in other processes to learn how their leader fared
 _BY_CODE: dict[str, type[KitError]] = {
     kind.code: kind
@@ -41,7 +41,7 @@ def failure_of(error: Exception, rule: CacheRule, *, at_s: float, fence: int = 0
     is_transient = bool(getattr(error, "transient", True))
     return Failure(
         code=str(getattr(error, "code", type(error).__name__)),
-        message=str(error)[:MESSAGE_LENGTH_MAX],
+        message=message_of(error),  # kept where others read it: without secrets
         transient=is_transient,
         failed_at_s=at_s,
         kept_s=max(SHARED_S_MIN, rule.retry_s if is_transient else rule.negative_s),

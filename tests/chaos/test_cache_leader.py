@@ -26,6 +26,7 @@ def stage(tmp_path):
 
     def start(**how):
         started.append(Caller(desk.KIT_REDIS_URL, prefix, tmp_path / "loads", **how))
+        started[-1].stand_ready()
         started[-1].go()
         return started[-1]
 

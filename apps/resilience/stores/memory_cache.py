@@ -13,7 +13,7 @@ from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.leases import MICROSECONDS, next_fence
 from apps.resilience.stores.memory_leases import MemoryLeases
 
-SIZE_BYTES_MAX = 64 * 1024 * 1024
+SIZE_BYTES_MAX = 32 * 1024 * 1024
 OVERHEAD_BYTES = 1_000  # what the objects around a value take, roughly
 
 

@@ -26,10 +26,13 @@ class Caller:
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
 
-    def go(self):
+    def stand_ready(self):
+        """Wait until it has imported all it needs."""
         assert self.process.stdout is not None
-        assert self.process.stdin is not None
         assert self.process.stdout.readline() == "ready\n"
+
+    def go(self):
+        assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
 

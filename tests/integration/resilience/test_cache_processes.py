@@ -12,6 +12,9 @@ import redis
 from django.conf import settings as desk
 
 from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, RedisCache, StaleCache
+from apps.resilience.cache_ports import Entry
+from apps.resilience.clock import SystemClock
+from apps.resilience.stores.cache_entries import decode, encode
 from tests.integration.resilience.callers import Caller, loads_in
 
 
@@ -32,6 +35,8 @@ def callers(prefix, tmp_path):
 
     def start(**how):
         started.extend(Caller(desk.KIT_REDIS_URL, prefix, tmp_path / "loads", **how) for _ in range(4))
+        for caller in started:
+            caller.stand_ready()
         for caller in started:
             caller.go()
         return [caller.result() for caller in started], loads_in(tmp_path / "loads")
@@ -100,25 +105,35 @@ def test_a_hot_key_has_one_load_at_a_time_and_nobody_waits_after_the_first(prefi
 
 def test_the_event_loop_turns_while_large_values_are_packed_and_unpacked(prefix):
     value = b"".join(zlib.crc32(str(number).encode()).to_bytes(4, "big") + b"price" * 3 for number in range(1_500_000))
+    clock = SystemClock()
 
-    async def beats_during(work):
-        beats, task = 0, asyncio.ensure_future(work)
+    async def longest_stop_s(work):
+        longest_s, task = 0.0, asyncio.ensure_future(work)
         while not task.done():
-            await asyncio.sleep(0.002)
-            beats += 1
-        return beats, task.result()
+            began_s = clock.monotonic_s()
+            await asyncio.sleep(0.001)
+            longest_s = max(longest_s, clock.monotonic_s() - began_s)
+        return longest_s, task.result()
 
     async def scene():
         cache = StaleCache(store=RedisCache(desk.KIT_REDIS_URL, prefix=prefix, timeout_s=20.0))
-        writing, _ = await beats_during(cache.put("large:one", Loaded(value)))
-        reading, kept = await beats_during(cache.peek("large:one"))
+        writing_s, reading_s = [], []
+        for _ in range(3):  # the best of three: another program may stop us now and then
+            writing_s.append((await longest_stop_s(cache.put("large:one", Loaded(value))))[0])
+            stop_s, kept = await longest_stop_s(cache.peek("large:one"))
+            reading_s.append(stop_s)
         await cache.close()
-        return writing, reading, kept.value == value
+        return min(writing_s), min(reading_s), kept.value == value
 
-    writing, reading, is_same = asyncio.run(scene())
+    writing_s, reading_s, is_same = asyncio.run(scene())
+    began_s = clock.monotonic_s()
+    head, body = encode(Entry(value=value, meta={}, stored_at_s=0.0, kept_s=1.0))
+    packing_s = clock.monotonic_s() - began_s
+    decode(head, body, fence=1)
+    unpacking_s = clock.monotonic_s() - began_s - packing_s
     assert is_same
-    assert writing >= 5
-    assert reading >= 3
+    assert writing_s < packing_s / 2
+    assert reading_s < unpacking_s * 0.8
 
 
 def test_the_counts_of_all_processes_come_together(prefix, callers):

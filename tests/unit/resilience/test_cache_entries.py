@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.resilience.cache_failures import error_of, failure_of
 from apps.resilience.cache_ports import Entry, EntryDamaged, Failure
-from apps.resilience.errors import AddressRefused, BadBody, BreakerOpen, CallFailed, HttpStatus, TimedOut
+from apps.resilience.errors import AddressRefused, BadBody, BreakerOpen, CallFailed, ConnectionFailed, HttpStatus, TimedOut
 from apps.resilience.freshness import CacheRule
 from apps.resilience.stores.cache_entries import decode, decode_failure, encode, encode_failure
 
@@ -122,6 +122,12 @@ def test_a_status_comes_back_with_its_number():
     again = error_of(failure_of(HttpStatus(404, body=b"secret"), RULE, at_s=1.0))
     assert isinstance(again, HttpStatus)
     assert (again.status, again.transient, again.body) == (404, False, b"")
+
+
+def test_what_is_remembered_of_an_error_tells_no_secrets():
+    reason = failure_of(ConnectionFailed("cannot reach https://x.test/v1?apikey=SECRET"), RULE, at_s=1.0).reason
+    assert reason.startswith("connection-failed: cannot reach")
+    assert "SECRET" not in reason
 
 
 def test_an_error_of_another_family_comes_back_as_a_failed_call_with_its_code():

@@ -395,3 +395,20 @@ def test_the_news_say_what_was_served_and_what_was_loaded():
         (Grade.FRESH, True),
         (Grade.AGED, False),
     ]
+
+
+def test_who_waits_too_long_for_the_load_of_another_process_is_served_what_is_kept():
+    async def scene():
+        desk = Desk()
+        await desk.fetch()
+        desk.clock.advance(100)
+        await desk.store.leases.acquire("price:btc", owner="another process", lease_s=3_600)
+        served = await desk.fetch()
+        await desk.store.leases.acquire("price:eth", owner="another process", lease_s=3_600)
+        with pytest.raises(TimedOut):
+            await desk.fetch("price:eth")
+        return desk, served
+
+    desk, served = asyncio.run(scene())
+    assert (served.value, served.grade, desk.vendor.calls) == (b"value 1", Grade.AGED, 1)
+    assert served.reason.startswith("timed-out: another process")
