@@ -104,7 +104,7 @@ KINDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         "reset": {"after_bytes": Param(0, whole(0, 10**9))},
         "drip": {"bytes_per_s": Param(100.0, number(0.1, 10**9))},
         "endless": {"bytes_per_s": Param(10_000_000.0, number(1, 10**9))},
-        "gzip_bomb": {"megabytes": Param(1_024, whole(1, 1_000_000))},
+        "gzip_bomb": {"megabytes": Param(1_024, whole(1, 4_096))},
         "cut": {"part": Param(0.5, number(0, 1)), "content_length": Param("right", one_of("right", "wrong"))},
         "html": {"status": Param(200, whole(200, 599))},
         "encoding": {"as": Param("bom", one_of("bom", "utf-16", "utf-16-be", "utf-32", "latin-1", "zero-bytes"))},

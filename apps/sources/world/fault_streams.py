@@ -14,6 +14,9 @@ from apps.sources.world.fault_scene import JSON, Scene
 
 ENDLESS_CHUNK = b'{"id":"0"},' * 1_000
 BOMB_CHUNK = b" " * 1_048_576  # JSON allows any number of spaces: nothing is wrong but the amount
+BOMB_LIST = b"[]"
+GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+BLOCKS_AT_ONCE = 32
 BREATH_S = 0.001  # so that one flood does not keep the others from being served
 DRIPS_PER_S = 20
 CLOCK = SystemClock()
@@ -74,17 +77,32 @@ async def endless(scene: Scene) -> web.StreamResponse:
 
 
 async def gzip_bomb(scene: Scene) -> web.StreamResponse:
-    """Send spaces, compressed a thousand to one, then an empty list."""
+    """Send spaces, compressed a thousand to one, then an empty list; a whole and true gzip body for who unpacks it all."""
     answer = await _begun(scene, None, encoding="gzip")
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    megabytes = scene.whole("megabytes")
 
     async def send() -> None:
-        for _ in range(scene.whole("megabytes")):
-            await answer.write(packer.compress(BOMB_CHUNK) + packer.flush(zlib.Z_SYNC_FLUSH))
+        await answer.write(GZIP_HEAD)
+        for start in range(0, megabytes, BLOCKS_AT_ONCE):
+            await answer.write(BOMB_BLOCK * min(BLOCKS_AT_ONCE, megabytes - start))
             await CLOCK.sleep_s(BREATH_S)
-        await answer.write(packer.compress(b"[]") + packer.flush())
+        await answer.write(BOMB_END + _gzip_tail(megabytes))
 
     return await _until_gone(answer, send)
+
+
+def _gzip_tail(megabytes: int) -> bytes:
+    """Return the checksum and the size that close the body."""
+    checksum = 0
+    for _ in range(megabytes):
+        checksum = zlib.crc32(BOMB_CHUNK, checksum)
+    size = (megabytes * len(BOMB_CHUNK) + len(BOMB_LIST)) % 2**32
+    return struct.pack("<II", zlib.crc32(BOMB_LIST, checksum), size)
+
+
+def _deflated(data: bytes, flush: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush(flush)
 
 
 async def _begun(scene: Scene, length: int | None, *, encoding: str = "") -> web.StreamResponse:
@@ -112,3 +130,8 @@ def _break(request: web.Request) -> None:
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     request.transport.abort()
+
+
+# A block that ends with a full flush stands alone: the bomb is one block many times over, packed once.
+BOMB_BLOCK = _deflated(BOMB_CHUNK, zlib.Z_FULL_FLUSH)
+BOMB_END = _deflated(BOMB_LIST, zlib.Z_FINISH)
