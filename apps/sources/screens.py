@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -69,9 +69,8 @@ class Screen:
 
 def ranked(kept: Kept, *, order: Order, now: datetime) -> tuple[Row, ...]:
     """Return the lines in order, best rank first: what moved most (either way), is largest, is dearest, or by symbol."""
-    rows = [_row(quoted, now) for quoted in kept.quoted.values()]
-    rows.sort(key=lambda row: (_weight(row.ticker, order), row.ticker.symbol))
-    return tuple(replace(row, rank=number) for number, row in enumerate(rows, start=1))
+    ordered = sorted(kept.quoted.values(), key=lambda one: (_weight(one.ticker, order), one.ticker.symbol))
+    return tuple(_row(rank, quoted, now) for rank, quoted in enumerate(ordered, start=1))
 
 
 def merged(kept: Kept, older: Kept | None, symbols: Sequence[str]) -> Kept:
@@ -104,10 +103,10 @@ def unpacked(value: bytes) -> Kept | None:
     return Kept(quoted={one.ticker.symbol: one for one in quoted}, parts=parts)
 
 
-def _row(quoted: Quoted, now: datetime) -> Row:
+def _row(rank: int, quoted: Quoted, now: datetime) -> Row:
     age_s = max(0.0, (now - quoted.ticker.received_at).total_seconds())
     grade = grade_of(age_s, RULE, has_failed=False)
-    return Row(rank=0, source=quoted.source, ticker=quoted.ticker, age_s=age_s, grade=grade)
+    return Row(rank=rank, source=quoted.source, ticker=quoted.ticker, age_s=age_s, grade=grade)
 
 
 def _weight(ticker: TickerRecord, order: Order) -> Decimal:

@@ -2,7 +2,7 @@
 
 Refused (they go into the quarantine, the rest is kept):
 
-contradiction  high below low, or open or close outside of them by more than the rounding of the wire
+contradiction  high below low, or open or close outside of them by more than a tenth
 no price       a price at or below zero: no index, share or coin has one, and the desk's models take logarithms. (One
                future, WTI on 20 April 2020, truly had: its day is lost on purpose.)
 future         a bar that closes more than three days after the answer came
@@ -15,6 +15,8 @@ scale          prices ×100 or ×10,000 up or down against the rest (cents for u
 
 Flagged only, because real markets do it:
 
+widened        open or close a little outside of low and high, as where an auction ends the day that the vendor's range
+               leaves out: the range is widened to hold them, for what was paid was paid
 move           one bar's close more than 50 % from the last one's
 unmoved        five or more bars in a row at one price without volume
 old            the newest bar is more than ten days old
@@ -25,14 +27,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
 
 from apps.sources.types import CandleRecord, Rejected
 
-ROUNDING = Decimal("0.000001")  # relative: floats on a wire carry about seven digits at worst
+ROUNDING = Decimal("0.000001")  # relative: floats on a wire carry about seven digits at worst; this is not worth a flag
+OUTSIDE_MAX = Decimal("0.1")  # relative
 SCALE_LOG10 = 2.0  # one step of scale: a hundred
 SCALE_SLACK_LOG10 = 0.125  # a leap of 75 to 133 counts as a hundred: the error and a day's true move together
 SCALE_STEPS_MAX = 2
@@ -75,7 +78,10 @@ def judge(bars: Sequence[CandleRecord], *, now: datetime) -> Judged:
     sound = _sound(bars, now, rejected)
     single = _single(sound, rejected)
     kept = _on_one_scale(single, rejected)
-    flags = (*_order(sound), *_moves(kept), *_unmoved(kept), *_old(kept, now))
+    wide = [bar for bar in kept if _outside(bar) > 0]
+    if wide:
+        kept = tuple(_widened(bar) for bar in kept)
+    flags = (*_order(sound), *_wide(wide), *_moves(kept), *_unmoved(kept), *_old(kept, now))
     return Judged(bars=kept, rejected=tuple(rejected), flags=flags)
 
 
@@ -86,10 +92,18 @@ def fault_of(bar: CandleRecord) -> str:
         return "no price: a price is zero or below"
     if bar.high < bar.low:
         return f"contradiction: high {bar.high} is below low {bar.low}"
-    slack = bar.close * ROUNDING
-    if min(bar.open, bar.close) < bar.low - slack or max(bar.open, bar.close) > bar.high + slack:
+    if _outside(bar) > OUTSIDE_MAX:
         return f"contradiction: open {bar.open} and close {bar.close} are not between low {bar.low} and high {bar.high}"
     return ""
+
+
+def _outside(bar: CandleRecord) -> Decimal:
+    """Return how far open or close lie outside of low and high, as a fraction; 0 when they lie between."""
+    return max(max(bar.open, bar.close) / bar.high - 1, 1 - min(bar.open, bar.close) / bar.low, Decimal(0))
+
+
+def _widened(bar: CandleRecord) -> CandleRecord:
+    return replace(bar, high=max(bar.open, bar.high, bar.close), low=min(bar.open, bar.low, bar.close))
 
 
 def _sound(bars: Sequence[CandleRecord], now: datetime, rejected: list[Rejected]) -> list[CandleRecord]:
@@ -172,6 +186,11 @@ def _home(placed: Sequence[_Placed]) -> int:
 def _order(bars: Sequence[CandleRecord]) -> tuple[Flag, ...]:
     late = [bar for before, bar in pairwise(bars) if bar.closes_at < before.closes_at]
     return (Flag("order", late[0].closes_at, f"{len(late)} bars come after newer ones"),) if late else ()
+
+
+def _wide(bars: Sequence[CandleRecord]) -> tuple[Flag, ...]:
+    far = [bar for bar in bars if _outside(bar) > ROUNDING]
+    return (Flag("widened", far[0].closes_at, f"{len(far)} bars with open or close outside of their range"),) if far else ()
 
 
 def _moves(bars: Sequence[CandleRecord]) -> tuple[Flag, ...]:

@@ -26,5 +26,5 @@ class Scripted:
         body = value if isinstance(value, bytes) else as_body(value)
         return Reply(body=body, received_at=self.now, headers={"x-mbx-used-weight-1m": "42"})
 
-    async def post(self, path: str, body: object) -> Reply:
+    async def post(self, path: str, body: object, *, repeatable: bool = True) -> Reply:
         raise AssertionError("nothing is posted to the windows of prices")

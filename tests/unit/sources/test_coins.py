@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.sources.errors import BadAnswer, NotAtVendor, QuotaSpent, VendorRefused
-from apps.sources.vendors.binance.check import check as check_binance
 from apps.sources.vendors.binance import feed as binance
-from apps.sources.vendors.coincap.check import check as check_coincap
+from apps.sources.vendors.binance.check import check as check_binance
 from apps.sources.vendors.coincap import feed as coincap
+from apps.sources.vendors.coincap.check import check as check_coincap
 from apps.sources.vendors.coincap.symbols import IDS as COINCAP_IDS
-from apps.sources.vendors.coingecko.check import check as check_coingecko
 from apps.sources.vendors.coingecko import feed as coingecko
+from apps.sources.vendors.coingecko.check import check as check_coingecko
 from apps.sources.vendors.coingecko.symbols import IDS as COINGECKO_IDS
 from project.settings import SCREEN_CRYPTO
 from tests.factories import prices

@@ -87,7 +87,14 @@ def test_finnhubs_zeros_are_a_share_that_it_does_not_know():
 
 @pytest.mark.parametrize(
     "answer",
-    [{"error": "Invalid API key"}, [], {}, prices.finnhub_quote(t="now"), prices.finnhub_quote(c="1"), prices.finnhub_quote(c=0)],
+    [
+        {"error": "Invalid API key"},
+        [],
+        {},
+        prices.finnhub_quote(t="now"),
+        {**prices.finnhub_quote(), "c": "1"},
+        {**prices.finnhub_quote(), "c": 0},
+    ],
 )
 def test_a_bent_quote_of_finnhub_rejects_its_symbol(answer):
     got = run(finnhub.tickers(Scripted(answer), ("AAPL",)))
@@ -215,8 +222,8 @@ junk = st.recursive(
 
 @given(value=junk)
 def test_whatever_is_said_is_a_price_or_rejected_or_one_of_our_errors(value):
-    answers = (value, {"Global Quote": value}, {"Time Series (Daily)": value}, {"chart": value}, {"Note": value})
-    answers += tuple(prices.finnhub_quote(**{field: value}) for field in ("c", "pc", "t"))
+    answers = [value, {"Global Quote": value}, {"Time Series (Daily)": value}, {"chart": value}, {"Note": value}]
+    answers += [prices.finnhub_quote(**{field: value}) for field in ("c", "pc", "t")]
     for answer in answers:
         for feed in (yahoo.tickers, finnhub.tickers, alphavantage.tickers):
             try:

@@ -82,8 +82,8 @@ def test_a_volume_that_is_missing_is_none():
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("high", 10.2, "not between"),
-        ("low", 10.2, "not between"),
+        ("high", 9.0, "below low"),
+        ("open", 13.0, "not between"),
         ("close", -5.0, "close is not between"),
         ("open", 0, "open is not between"),
         ("open", "10", "open is not a number"),
