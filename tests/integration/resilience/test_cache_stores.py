@@ -8,6 +8,8 @@ import uuid
 import pytest
 import redis
 from django.conf import settings as desk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from apps.resilience import Held, Lease, Loaded, MemoryCache, RedisCache, StaleCache
 from apps.resilience.cache_ports import Entry, EntryDamaged, Failure, Kept
@@ -169,6 +171,48 @@ def test_a_lease_that_is_renewed_goes_on_and_one_that_was_given_back_does_not(pl
         return answers, isinstance(await leases.acquire("key", owner="next", lease_s=1), Lease)
 
     assert play(scene) == ([True] * 8 + [True, False, False], True)
+
+
+async def history(store, key, steps):
+    """Play the steps and return what each said; numbers of leases are times, so they are compared by their order alone."""
+    leases: dict[str, Lease] = {}
+    said: list[object] = []
+    for number, (verb, who) in enumerate(steps):
+        lease = leases.get(who)
+        if verb == "acquire":
+            answer = await store.leases.acquire(key, owner=who, lease_s=60)
+            if isinstance(answer, Lease):
+                leases[who] = answer
+            said.append(type(answer).__name__)
+        elif verb == "put":
+            said.append(await store.write(key, entry_of(b"put %d" % number)))
+        elif verb == "forget":
+            said.append(await store.forget(key))
+        elif lease is not None and verb == "write":
+            said.append(await store.write(key, entry_of(b"%d" % number, fence=lease.fence)))
+        elif lease is not None and verb == "fail":
+            said.append(await store.write_failure(key, failure_of(fence=lease.fence)))
+        elif lease is not None:
+            said.append(await getattr(store.leases, verb)(lease))
+        kept = await store.read(key)
+        said.append((kept.entry.value if kept.entry else None, kept.failure is not None))
+    return said
+
+
+verbs = st.sampled_from(["acquire", "renew", "release", "write", "fail", "put", "forget"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(verbs, st.sampled_from(["alice", "bob"])), max_size=30))
+def test_both_stores_say_the_same_in_every_history(prefix, steps):
+    async def scene():
+        shared, memory, key = RedisCache(desk.KIT_REDIS_URL, prefix=prefix), MemoryCache(), uuid.uuid4().hex
+        both = [await history(store, key, steps) for store in (shared, memory)]
+        await shared.close()
+        return both
+
+    in_redis, in_memory = asyncio.run(scene())
+    assert in_redis == in_memory
 
 
 def test_fences_of_a_key_only_grow(play):
