@@ -8,11 +8,14 @@ it, so that what all questions say ("win", "election") counts little and a name 
 the weight of the question's words that the article has, over the weight of all of them. A link needs
 
 * a strength of at least STRENGTH_MIN,
-* at least WORDS_MIN words in common, of which one is in the article's title,
-* and one of them a name or a number: written with a capital inside the question, or with digits.
+* at least WORDS_MIN words in common,
+* and in the article's title the question's own name: of its names and numbers (words with a capital that do not begin
+  it, words with digits) the one that weighs most, that is, the one that fewest other questions have.
 
 At most MARKETS_MAX markets, the strongest, are linked to one article. Words that any question may have, months and years
 do not count. The thresholds favour silence: an article that is missing is cheaper than one that is about something else.
+Measured on 215 recorded articles of one month, about AI for the most part, against 3,295 questions asked years later:
+15 links, each to a question whose subject the title names; with any name in the title sufficing it were 52.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -36,7 +39,7 @@ BY_SYMBOL, BY_CASHTAG = Decimal(1), Decimal("0.9")
 BY_NAME_IN_TITLE, BY_NAME_IN_SUMMARY = Decimal("0.8"), Decimal("0.5")
 STEP = Decimal("0.001")
 
-WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:\.[^\W\d_]{2,})*")
 DAY = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?\b(?!:)")
 THOUSANDS = re.compile(r"(\d+(?:[.,]\d+)*)\s?[kK]\b")
 YEAR = re.compile(r"(?:19|20)\d\d")
@@ -75,21 +78,20 @@ class Found:
 class MarketMatcher:
     """Knows the words of all open questions; made once for a batch of articles."""
 
-    def __init__(self, questions: Iterable[Question]) -> None:
+    def __init__(self, questions: Sequence[Question]) -> None:
         self._words = {question.market_id: telling_words(question.text) for question in questions}
-        self._names = {question.market_id: _names_in(question.text) for question in questions}
         counts = Counter(word for words in self._words.values() for word in words)
         self._weights = {word: math.log(1 + len(self._words) / count) for word, count in counts.items()}
-        self._having: dict[str, list[str]] = defaultdict(list)
-        for market_id, words in self._words.items():
-            for word in words:
-                self._having[word].append(market_id)
+        self._named: dict[str, set[str]] = defaultdict(set)
+        for question in questions:
+            for name in self._own_names(question):
+                self._named[name].add(question.market_id)
 
     def links(self, *, title: str, summary: str) -> tuple[Found, ...]:
         """Return the markets that an article is about, the strongest first."""
         in_title = telling_words(title)
         heard = in_title | telling_words(summary)
-        candidates = {market_id for word in in_title for market_id in self._having.get(word, ())}
+        candidates = {market_id for word in in_title for market_id in self._named.get(word, ())}
         found = [Found(market_id, "keywords", self._strength(market_id, heard)) for market_id in candidates]
         linked = [link for link in found if link.strength]
         return tuple(sorted(linked, key=lambda link: (-link.strength, link.subject_id))[:MARKETS_MAX])
@@ -98,10 +100,16 @@ class MarketMatcher:
         """Return the strength of a link, or 0 where there is none to make."""
         words = self._words[market_id]
         common = words & heard
-        if len(common) < WORDS_MIN or not common & self._names[market_id]:
+        if len(common) < WORDS_MIN:
             return Decimal(0)
         share = self._weight(common) / self._weight(words)
         return Decimal(share).quantize(STEP) if share >= STRENGTH_MIN else Decimal(0)
+
+    def _own_names(self, question: Question) -> set[str]:
+        """Return the names of a question that weigh most; several when they weigh the same."""
+        names = _names_in(question.text) & self._words[question.market_id]
+        heaviest = max((self._weights[name] for name in names), default=0.0)
+        return {name for name in names if self._weights[name] >= heaviest}
 
     def _weight(self, words: frozenset[str]) -> float:
         return math.fsum(self._weights[word] for word in words)
@@ -177,10 +185,14 @@ def _unaccented(text: str) -> str:
 
 
 def wish_of(question: str) -> str:
-    """Return the words to search for when news of a question is wanted: its longest run of names, the first of equals."""
+    """Return the words to search for when news of a question is wanted: its longest run of names.
+
+    Of equals the first that does not begin the question, where every word has a capital.
+    """
     runs = re.findall(r"\b[A-Z][\w.&'-]*(?: (?:[A-Z][\w.&'-]*|of|&|\d+))*", _unaccented(DAY.sub(" ", question)))
     names = [_without_ends(run) for run in runs]
-    return max(names, key=lambda name: len(name.split()), default="")
+    begins = [name for name in names[:1] if question.startswith(name)]
+    return max(names[len(begins) :] + begins, key=lambda name: len(name.split()), default="")
 
 
 def _without_ends(run: str) -> str:

@@ -6,6 +6,7 @@ The recordings are years old, so each answer is read as at the time of its recor
 from __future__ import annotations
 
 import asyncio
+import csv
 import gzip
 import json
 from collections import Counter
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.news.linking import MarketMatcher, Question
 from apps.sources.errors import BadAnswer, VendorRefused
 from apps.sources.ports import Reply
 from apps.sources.vendors.newsapi import feed as newsapi
@@ -109,3 +111,16 @@ def newest_post(body: bytes) -> datetime:
     data = json.loads(body)["data"]
     rows = data if isinstance(data, list) else [data]
     return max((moment_of_id(row["id"]) for row in rows if "text" in row), default=datetime(2023, 1, 1, tzinfo=UTC))
+
+
+def test_few_articles_are_tied_to_questions_that_were_asked_years_later():
+    """Links between articles of July 2023 and questions of 2025 are nearly all wrong ones: there must be few."""
+    with gzip.open(DATA / "forecastbench" / "flat_joined_dev.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        texts = list(dict.fromkeys(row["question"] for row in csv.DictReader(file)))
+    matcher = MarketMatcher([Question(str(number), text) for number, text in enumerate(texts)])
+    articles: dict[str, tuple[str, str]] = {}
+    for name in ("newsapi_response_p1", "newsapi_response_p2", "newsapi_response_2023"):
+        rows = json.loads((DATA / "newsapi_wire" / f"{name}.json").read_bytes())["articles"]
+        articles |= {row["url"]: (row["title"], row["description"]) for row in rows}
+    links = [link for title, summary in articles.values() for link in matcher.links(title=title, summary=summary)]
+    assert (len(texts), len(articles), len(links)) == (3295, 215, 15)
