@@ -9,6 +9,11 @@ import redis
 from django.conf import settings
 from django.core.cache import caches
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import settings as hypothesis_settings
+
+# No example is too slow: a busy machine must break no test.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
 
 _flush_tables = DatabaseOperations.execute_sql_flush
 ASLEEP = "SET LOCAL session_replication_role = replica;"
