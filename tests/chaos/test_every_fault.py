@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -80,9 +81,8 @@ def start_world(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 def start_desk(world_url: str, complaints: IO[str]) -> subprocess.Popen[str]:
     """Start the desk on the database of this test and the world as every vendor."""
-    database = connection.settings_dict
-    place = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else str(database["HOST"])
-    variables = {"DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}/{database['NAME']}"}
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    variables = {"DATABASE_URL": database.geturl()}
     for source, window in SOURCES.items():
         variables[f"{source.upper()}_BASE_URL"] = f"{world_url}/{window}"
         variables[f"{source.upper()}_RATE_PER_MINUTE"] = "6000"

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from apps.resilience import ConnectionFailed, StoreUnavailable, TimedOut
+from apps.resilience import ConnectionFailed, MemoryCache, StaleCache, StoreUnavailable, TimedOut
+from apps.resilience import Loaded as KitLoaded
 from apps.resilience.standing_in import stale_cache_fallback
+from apps.resilience.testing import FakeClock
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,21 @@ def test_a_cache_that_is_away_neither_loses_the_fresh_value_nor_hides_the_error(
     with pytest.raises(TimedOut):
         serve(giving(TimedOut("late")), shelf, hooks=[events.append])
     assert [(event.operation, event.kind) for event in events] == [("put", "connection"), ("peek", "connection")]
+
+
+def test_the_kits_own_stale_cache_can_stand_in():
+    clock = FakeClock()
+    cache = StaleCache(store=MemoryCache(clock=clock), clock=clock)
+
+    async def scene():
+        fresh = await stale_cache_fallback(giving(KitLoaded(b"1")), cache, "price:btc")
+        clock.advance(90)
+        kept = await stale_cache_fallback(giving(ConnectionFailed("away")), cache, "price:btc")
+        with pytest.raises(ConnectionFailed):
+            await stale_cache_fallback(giving(ConnectionFailed("away")), cache, "price:eth")
+        await cache.close()
+        return fresh, kept
+
+    fresh, kept = asyncio.run(scene())
+    assert (fresh.value, fresh.is_stale) == (b"1", False)
+    assert (kept.value, kept.age_s, kept.reason) == (b"1", 90.0, "ConnectionFailed: away")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from math import floor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from apps.sources.world.fault_quota import quota_of
 from apps.sources.world.faults import SPOILERS
 
 VENDORS = ("gamma", "clob", "yahoo")
+PAGE = Path(__file__).resolve().parents[3] / "docs/recorded-world.md"
 
 
 def read(*rows: object) -> tuple[Fault, ...]:
@@ -183,3 +186,12 @@ def test_a_quota_with_room_lets_the_next_fault_have_the_request():
     ]
     assert program.told(now_s=103.0)["elapsed_s"] == 3.0
     assert [(row["met"], row["struck"]) for row in program.told(now_s=103.0)["faults"]] == [(3, 1), (2, 2)]
+
+
+def test_the_page_about_faults_names_every_kind_and_param_and_its_example_can_be_read():
+    page = PAGE.read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert [fault.kind for fault in read_faults(example.encode(), vendors=VENDORS)] == ["status", "cut", "quota"]
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
+    for kind, params in KINDS.items():
+        assert [name for name in params if f"`{name}`" not in rows[kind]] == []
