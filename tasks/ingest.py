@@ -29,6 +29,18 @@ def candles(*, source: str, symbol: str, **_: Any) -> None:
     markets.refresh_candles(source=source, symbol=symbol, now=clock.now(), by=ACTOR)
 
 
+@shared_task(base=DeskTask, name="tasks.ingest.odds")
+def odds(*, source: str, **_: Any) -> None:
+    """Read what bookmakers offer."""
+    markets.refresh_odds(source=source, now=clock.now(), by=ACTOR)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.match_results")
+def match_results(*, source: str, **_: Any) -> None:
+    """Read how matches ended, and resolve their markets."""
+    markets.refresh_match_results(source=source, now=clock.now(), by=ACTOR)
+
+
 @shared_task(base=DeskTask, name="tasks.ingest.roll")
 def roll(**_: Any) -> None:
     """Make the next horizon and threshold markets on the instruments."""

@@ -21,13 +21,12 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
     """Write every entry of the day for this speed and return how many rows were made or changed.
 
     An entry whose row already says the same speed is left alone, so that edits made in admin stay. Ticks of a source
-    that is off are taken out of the day and come back with it.
+    that is off rest and come back with it.
     """
     changed = 0
     for entry in (*intervals(symbols), *DAILY):
-        source = entry.kwargs.get("source")
-        if source is not None and source not in sources_on:
-            changed += _put_to_rest(entry.name, source)
+        if entry.asks and not set(entry.asks) & set(sources_on):
+            changed += _put_to_rest(entry.name, entry.asks)
         elif isinstance(entry, Interval):
             changed += _put_interval(entry, speed)
         else:
@@ -35,10 +34,10 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
     return changed
 
 
-def _put_to_rest(name: str, source: str) -> bool:
-    """Disable the row of a tick whose source is off, if there is one. Its new description lets it be made anew later."""
+def _put_to_rest(name: str, asks: tuple[str, ...]) -> bool:
+    """Disable the row of a tick whose sources are off, if there is one. Its new description lets it be made anew later."""
     rows = PeriodicTask.objects.filter(name=name, enabled=True)
-    return bool(rows.update(enabled=False, description=f"at rest: {source} is off"))
+    return bool(rows.update(enabled=False, description=f"at rest: {', '.join(asks)} off"))
 
 
 def _put_interval(entry: Interval, speed: float) -> bool:

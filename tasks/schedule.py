@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from tasks.queues import QUEUE_NAMES
 
 SHORTEST_S = 1.0
+NEWS, POSTS = ("newsapi", "google_news", "finnhub"), ("reddit", "twitter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A task that comes again every `every_s` seconds; `follows_world` says that the world's speed divides it."""
+    """A task that comes again every `every_s` seconds; `follows_world` says that the world's speed divides it.
+
+    It rests while none of the sources that it `asks` is on.
+    """
 
     name: str
     task: str
@@ -24,6 +28,7 @@ class Interval:
     every_s: float
     follows_world: bool = True
     kwargs: Mapping[str, str] = field(default_factory=dict)
+    asks: tuple[str, ...] = ()
 
     def seconds(self, speed: float) -> float:
         """Return the interval at this speed of the world."""
@@ -32,7 +37,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daily:
-    """A task at a fixed time of day (UTC), on one day of the week or month when given."""
+    """A task at a fixed time of day (UTC), on one day of the week or month when given. `asks` is as for intervals."""
 
     name: str
     task: str
@@ -42,6 +47,7 @@ class Daily:
     day_of_week: str = "*"
     day_of_month: str = "*"
     kwargs: Mapping[str, str] = field(default_factory=dict)
+    asks: tuple[str, ...] = ()
 
 
 Symbols = Mapping[str, tuple[str, ...]]  # the instruments that the desk follows, by source
@@ -55,18 +61,29 @@ def windows(symbols: Symbols) -> tuple[Interval, ...]:
         _ask("catalogue", "kalshi", every_s=120),
         _ask("books", "kalshi", every_s=60),
         _ask("catalogue", "manifold", every_s=300),
+        _ask("odds", "goalserve", every_s=300),
+        _ask("match_results", "goalserve", every_s=600),
+        _ask_all("news", "tasks.news.articles", NEWS, every_s=300),
+        _ask_all("posts", "tasks.news.posts", POSTS, every_s=600),
         *(_ask("candles", source, every_s=300, symbol=symbol) for source in symbols for symbol in symbols[source]),
     )
 
 
 def _ask(kind: str, source: str, *, every_s: float, name: str = "", **more: str) -> Interval:
     return Interval(
-        name=name or f"{kind} of {more.get('symbol', source)}",
+        name=name or f"{kind.replace('_', ' ')} of {more.get('symbol', source)}",
         task=f"tasks.ingest.{kind}",
         queue=QUEUE_NAMES.fetch,
         every_s=every_s,
         kwargs={"source": source, **more},
+        asks=(source,),
     )
+
+
+def _ask_all(name: str, task: str, sources: tuple[str, ...], *, every_s: float) -> Interval:
+    """Return a tick that asks several sources at once; its arguments name them for whoever wants to ring it for one."""
+    kwargs = {"sources": " ".join(sources)}
+    return Interval(name=name, task=task, queue=QUEUE_NAMES.fetch, every_s=every_s, kwargs=kwargs, asks=sources)
 
 
 def intervals(symbols: Symbols) -> tuple[Interval, ...]:
@@ -91,6 +108,25 @@ def intervals(symbols: Symbols) -> tuple[Interval, ...]:
 
 
 DAILY = (
+    # The files of football-data.co.uk change a few times a week.
+    Daily(
+        name="odds of football_data",
+        task="tasks.ingest.odds",
+        queue=QUEUE_NAMES.fetch,
+        hour=6,
+        minute=10,
+        kwargs={"source": "football_data"},
+        asks=("football_data",),
+    ),
+    Daily(
+        name="match results of football_data",
+        task="tasks.ingest.match_results",
+        queue=QUEUE_NAMES.fetch,
+        hour=6,
+        minute=20,
+        kwargs={"source": "football_data"},
+        asks=("football_data",),
+    ),
     Daily(name="daily backup", task="tasks.backup.take", queue=QUEUE_NAMES.backup, hour=2, minute=30, kwargs={"kind": "daily"}),
     Daily(name="verify backup", task="tasks.backup.verify", queue=QUEUE_NAMES.backup, hour=3, minute=0),
     Daily(

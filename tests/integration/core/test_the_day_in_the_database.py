@@ -41,7 +41,7 @@ def test_a_source_that_goes_off_takes_its_ticks_along_and_brings_them_back():
     assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled
     assert install() == 2
     row = PeriodicTask.objects.get(name="catalogue of kalshi")
-    assert (row.enabled, row.description) == (False, "at rest: kalshi is off")
+    assert (row.enabled, row.description) == (False, "at rest: kalshi off")
     assert install() == 0
     assert install(on=RECORDED | {"kalshi"}) == 2
     assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled

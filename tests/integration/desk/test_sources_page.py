@@ -79,8 +79,10 @@ def test_a_forced_refresh_rings_the_ticks_that_ask_this_source_and_no_other(fetc
     for name, source, enabled in (("a", GAMMA, True), ("b", "kalshi", True), ("c", GAMMA, False)):
         kwargs = json.dumps({"source": source})
         PeriodicTask.objects.create(name=name, task="tasks.ingest.catalogue", interval=every, kwargs=kwargs, enabled=enabled)
-    assert "1 ticks rung" in do(may_act, "refresh").content.decode()
-    assert rung == [("tasks.ingest.catalogue", {"source": GAMMA})]
+    both = {"sources": f"newsapi {GAMMA}"}
+    PeriodicTask.objects.create(name="d", task="tasks.news.articles", interval=every, kwargs=json.dumps(both))
+    assert "2 ticks rung" in do(may_act, "refresh").content.decode()
+    assert rung == [("tasks.ingest.catalogue", {"source": GAMMA}), ("tasks.news.articles", both)]
     assert [action for action, _ in deeds()] == ["source.refresh_forced", "source.rung"]
 
 
