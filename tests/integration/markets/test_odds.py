@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from apps.audit.models import Event as AuditEvent
 from apps.markets import selectors, services
@@ -204,3 +205,23 @@ def test_the_newest_odds_of_many_outcomes_take_one_query(django_assert_num_queri
     ids = list(Outcome.objects.values_list("id", flat=True))
     with django_assert_num_queries(1):
         assert len(selectors.latest_odds(ids)) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_loaders_of_the_same_answer_store_it_once():
+    """The second waits for the first, sees what it stored, and finds nothing new."""
+    counts: list[OddsCounts] = []
+    start = threading.Barrier(2)
+
+    def load() -> None:
+        start.wait()
+        counts.append(store(*offer(), *goals()))
+        connections.close_all()
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted((count.markets, count.stored, count.unchanged) for count in counts) == [(0, 0, 5), (2, 5, 0)]
+    assert (Market.objects.count(), BookmakerOdds.objects.count()) == (2, 5)
