@@ -1,4 +1,4 @@
-"""Fetching through the whole kit against the bare HTTP library, with the same settings of its session."""
+"""Fetching through the whole kit against the bare HTTP library with as many connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import aiohttp
 
 from apps.resilience import Client, FallbackStore, MemoryStore, Pace, Policy, RedisStore, Request, Response, host_of
 from apps.resilience.bulkhead import BulkheadRule
-from apps.resilience.session import Sessions
 from benchmarks.pairs import Contest
 from benchmarks.servers import documents, valkey
 
@@ -24,7 +23,7 @@ AIOHTTP = f"aiohttp {version('aiohttp')}"
 
 
 class Bench:
-    """An event loop with a client of the kit and a bare session, both with the same pool."""
+    """An event loop with a client of the kit and a bare session, both with as many connections."""
 
     def __init__(self, url: str, redis_url: str) -> None:
         self.url = url
@@ -37,7 +36,7 @@ class Bench:
         allowed = {host_of(url)}
         store = FallbackStore(RedisStore(redis_url, prefix="bench:"), MemoryStore())
         self.client = Client(store=store, allowed_hosts=allowed, connections=CONNECTIONS, per_host=CONNECTIONS)
-        self._sessions = Sessions(allowed=allowed, connections=CONNECTIONS, per_host=CONNECTIONS)
+        self._session: aiohttp.ClientSession | None = None
 
     def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run the work in the loop and return its result."""
@@ -61,7 +60,9 @@ class Bench:
 
     async def bare(self, count: int) -> None:
         """Fetch so many documents with the library alone."""
-        session = self._sessions.here()
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS))
+        session = self._session
         await asyncio.gather(*[self._get(session, self._address(number)) for number in range(count)])
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> bytes:
@@ -73,7 +74,8 @@ class Bench:
 
     def close(self) -> None:
         """Close client, session and loop."""
-        self.run(self._sessions.close)
+        if self._session is not None:
+            self.run(self._session.close)
         self.run(self.client.close)
         self.loop.close()
 
@@ -85,7 +87,7 @@ def contests() -> Iterator[Contest]:
         yield Contest(
             name="fetching 1,000 small JSON documents",
             ours=f"fetch_batch: {LAYERS}",
-            theirs=f"asyncio.gather of {AIOHTTP}, the same session of {CONNECTIONS} connections",
+            theirs=f"asyncio.gather of {AIOHTTP}, one session of {CONNECTIONS} connections",
             run_ours=lambda: bench.run(lambda: bench.through_the_kit(DOCUMENTS)),
             run_theirs=lambda: bench.run(lambda: bench.bare(DOCUMENTS)),
             units=DOCUMENTS,

@@ -26,6 +26,7 @@ class Grain(StrEnum):
 class Policy:
     """The limits of a call. `key` names the shared limiter, breaker and bulkhead; `deadline_s` covers waits and repeats too.
 
+    `connect_s` is the longest time to connect, `read_s` the longest silence of the other side after that.
     `grain` says how finely breakers are told apart. With a `cache` rule, questions (GET, no body, repeatable) are kept
     and served by that rule; without one every call goes out.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -16,10 +17,10 @@ from aiohttp.resolver import ThreadedResolver
 
 from apps.resilience import bodies
 from apps.resilience.addresses import HostPort, check_resolved
+from apps.resilience.patience import Patience
 
 CONNECTIONS = 100
 CONNECTIONS_PER_HOST = 50
-EXACT = 1e9  # aiohttp rounds time-outs above its threshold to whole seconds; ours are kept to the letter
 USER_AGENT = "Mozilla/5.0 (compatible; Bellwether/0.1)"
 
 
@@ -45,41 +46,49 @@ class PublicResolver(AbstractResolver):
         await self._system.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The session of one event loop, and who watches over its attempts' time."""
+
+    session: aiohttp.ClientSession
+    patience: Patience
+
+
 class Sessions:
-    """The sessions of one client, made on first use in each event loop."""
+    """The pools of one client, made on first use in each event loop."""
 
     def __init__(self, *, allowed: Collection[HostPort], connections: int, per_host: int) -> None:
         self._allowed = allowed
         self._connections = connections
         self._per_host = per_host
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
-    def here(self) -> aiohttp.ClientSession:
-        """Return the session of the running event loop."""
+    def here(self) -> Pool:
+        """Return the pool of the running event loop."""
         loop = asyncio.get_running_loop()
-        session = self._made.get(loop)
-        if session is None or session.closed:
-            session = self._made[loop] = self._make()
-        return session
+        pool = self._made.get(loop)
+        if pool is None or pool.session.closed:
+            pool = self._made[loop] = Pool(self._make(), Patience(loop))
+        return pool
 
     async def close(self) -> None:
         """Close the connections of the running event loop; those of ended loops are gone with them."""
-        session = self._made.pop(asyncio.get_running_loop(), None)
-        if session is not None:
-            await session.close()
+        pool = self._made.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.session.close()
 
     def _make(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=self._connections,
             limit_per_host=self._per_host,
             resolver=PublicResolver(self._allowed),
-            timeout_ceil_threshold=EXACT,
         )
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": bodies.ACCEPTED},
+            timeout=aiohttp.ClientTimeout(),  # none of its own: see patience.py
         )
         # aiohttp repeats a GET by itself when a kept connection breaks, unseen by breaker, limiter and retry budget:
         # in an outage of resets that is twice the calls. There is no public switch for it.
