@@ -24,7 +24,8 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
     that is off rest and come back with it.
     """
     changed = 0
-    for entry in (*intervals(symbols), *DAILY):
+    entries: tuple[Interval | Daily, ...] = (*intervals(symbols), *DAILY)
+    for entry in entries:
         if entry.asks and not set(entry.asks) & set(sources_on):
             changed += _put_to_rest(entry.name, entry.asks)
         elif isinstance(entry, Interval):
