@@ -47,10 +47,11 @@ def contests() -> Iterator[Contest]:
             units=READS,
             at_most=2.0,
         )
-        runner.run(_leave(shared, link))
+        runner.run(_leave(shared, link, prefix))
 
 
-async def _leave(cache: StaleCache, link: Link) -> None:
-    await cache.clear("*")
+async def _leave(cache: StaleCache, link: Link, prefix: str) -> None:
     await cache.close()
+    async for name in link.client.scan_iter(match=f"{prefix}*"):
+        await link.client.unlink(name)
     await link.close()
