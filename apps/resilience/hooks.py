@@ -99,12 +99,16 @@ class CacheStoodIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureHandled:
-    """A failure was caught, told, and answered with a fall-back. `context` carries no secrets."""
+    """A failure was caught, told, and answered with a fall-back. `context` and `message` carry no secrets.
+
+    `where` is the file and line that raised.
+    """
 
     operation: str
     kind: str
     error: str
     message: str
+    where: str
     context: Mapping[str, object]
 
 

@@ -85,8 +85,8 @@ def message_of(error: BaseException) -> str:
 def write_log(failure: FailureHandled) -> None:
     """Write a failure into Python's log; one that nobody expected as an error, the others as warnings."""
     level = logging.ERROR if failure.kind == Kind.UNEXPECTED else logging.WARNING
-    told = (failure.operation, failure.kind, failure.error, failure.message, failure.context)
-    logger.log(level, "%s failed (%s): %s: %s %s", *told, extra={"failure": failure})
+    told = (failure.operation, failure.kind, failure.error, failure.message, failure.where, failure.context)
+    logger.log(level, "%s failed (%s): %s: %s at %s %s", *told, extra={"failure": failure})
 
 
 def safe_execute(
@@ -146,6 +146,7 @@ def _tell(log: Tell, operation: str, error: Exception, context: Mapping[str, obj
         kind=classify(error).value,
         error=type(error).__name__,
         message=message_of(error),
+        where=_place_of(error),
         context=masked(context or {}),
     )
     try:
@@ -211,6 +212,14 @@ def _masked_value(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_masked_value(item) for item in value]
     return value
+
+
+def _place_of(error: BaseException) -> str:
+    """Return file and line of where the error was raised. (A whole traceback would show messages with their secrets.)"""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 def _name_of(f: object) -> str:

@@ -126,6 +126,7 @@ def test_what_is_told_names_the_work_and_hides_secrets():
     (failure,) = told
     assert (failure.operation, failure.kind, failure.error) == ("fetch books", "connection", "ConnectionResetError")
     assert "s3cret" not in repr(failure)
+    assert failure.where == f"{__file__}:{fetch.__code__.co_firstlineno + 1}"
     assert "page=2" in failure.message
     assert failure.context["url"] == "/books"
     assert failure.context["api_key"] == failure.context["headers"]["Authorization"] == MASK
