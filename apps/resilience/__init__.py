@@ -5,8 +5,10 @@ order, documented in `layers.py`; shared state is behind `Store`, time behind `C
 """
 
 from apps.resilience.addresses import HostPort, host_of
+from apps.resilience.batch import Outcome
 from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict, key_of
 from apps.resilience.breakers import Breaker
+from apps.resilience.bulkhead import BulkheadRule
 from apps.resilience.cache_ports import Cached, CacheStore, Loaded, NotModified
 from apps.resilience.cache_statistics import CacheStatistics
 from apps.resilience.client import Client
@@ -23,6 +25,7 @@ from apps.resilience.errors import (
     BadBody,
     BodyTooLarge,
     BreakerOpen,
+    BulkheadFull,
     CallFailed,
     ConnectionFailed,
     HttpStatus,
@@ -30,8 +33,10 @@ from apps.resilience.errors import (
     PaceExceeded,
     RedirectRefused,
     Refused,
+    RequestRefused,
     StoreUnavailable,
     TimedOut,
+    UnknownRate,
 )
 from apps.resilience.exchange import Journey, Request, Response
 from apps.resilience.figures import (
@@ -39,29 +44,33 @@ from apps.resilience.figures import (
 )
 from apps.resilience.freshness import CacheRule, Grade
 from apps.resilience.hooks import (
+    AnswerRevalidated,
     AttemptFinished,
     BreakerChanged,
+    BulkheadWaited,
     CacheRefreshed,
     CacheServed,
     CacheStoodIn,
     Event,
     FailureHandled,
     Hook,
+    RedirectFollowed,
     RetryScheduled,
     SourceAsked,
     StoreFellBack,
 )
 from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.limiters import Limiter
 from apps.resilience.perf import (
     PerfMonitor,
 )
 from apps.resilience.perf_report import (
     PerfReport,
 )
-from apps.resilience.limiters import Limiter
-from apps.resilience.policy import Policy
+from apps.resilience.policy import Grain, Policy
 from apps.resilience.ports import Store
+from apps.resilience.rates import configure_rates, limiter_named, rate_limited
 from apps.resilience.retry import NO_RETRY, RetryBudget, RetryRule
 from apps.resilience.safely import (
     Kind,
@@ -94,6 +103,7 @@ __all__ = [
     "AddressRefused",
     "Admission",
     "AllSourcesFailed",
+    "AnswerRevalidated",
     "AttemptFinished",
     "BadBody",
     "BodyTooLarge",
@@ -103,6 +113,9 @@ __all__ = [
     "BreakerPhase",
     "BreakerRule",
     "BreakerState",
+    "BulkheadFull",
+    "BulkheadRule",
+    "BulkheadWaited",
     "CacheFallback",
     "CacheRefreshed",
     "CacheRule",
@@ -121,6 +134,7 @@ __all__ = [
     "Feedback",
     "FigureStore",
     "Grade",
+    "Grain",
     "Held",
     "Hook",
     "HostPort",
@@ -130,25 +144,28 @@ __all__ = [
     "KitError",
     "Lease",
     "LeaseStore",
+    "Limiter",
     "Loaded",
     "MemoryCache",
     "MemoryFigures",
-    "Limiter",
     "MemoryStore",
     "MultiOutcome",
     "NotModified",
+    "Outcome",
     "Pace",
     "PaceExceeded",
     "PaceState",
     "PerfMonitor",
     "PerfReport",
     "Policy",
+    "RedirectFollowed",
     "RedirectRefused",
     "RedisCache",
     "RedisFigures",
     "RedisStore",
     "Refused",
     "Request",
+    "RequestRefused",
     "Reservation",
     "Response",
     "RetryBudget",
@@ -165,12 +182,16 @@ __all__ = [
     "StoreUnavailable",
     "SystemClock",
     "TimedOut",
+    "UnknownRate",
     "Verdict",
     "classify",
+    "configure_rates",
     "host_of",
     "key_of",
+    "limiter_named",
     "masked",
     "multi_source_fetch",
+    "rate_limited",
     "safe_execute",
     "safe_execute_async",
     "stale_cache_fallback",

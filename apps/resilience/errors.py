@@ -15,7 +15,8 @@
     │   ├── BodyTooLarge
     │   └── BadBody          the body cannot be decoded (cut, or wrongly compressed)
     ├── AllSourcesFailed     several sources were asked and none answered; `failures` names each
-    └── StoreUnavailable     the shared state cannot be reached
+    ├── StoreUnavailable     the shared state cannot be reached
+    └── UnknownRate          no pace is known under this name
 
 `transient` is a property of the error: whether the same call may succeed later.
 """
@@ -158,3 +159,9 @@ class StoreUnavailable(KitError):
 
     transient = True
     code = "store-unavailable"
+
+
+class UnknownRate(KitError):
+    """No pace is known under this name."""
+
+    code = "unknown-rate"

@@ -21,15 +21,19 @@ import math
 from dataclasses import dataclass, replace
 
 CELLS_PER_WINDOW = 60
-CELLS = 192  # two windows back, one and a bit ahead
-MARGIN = 1.03
+CELLS = 256  # two windows back, and the rest ahead
+CELLS_AHEAD = CELLS - 2 * CELLS_PER_WINDOW - 1
+MARGIN, SLOWER_MAX = 1.03, 1.25  # the least and the most that one refusal of the settled pace slows it
 SETTLED_RATIO = 1.08
+SURE_RATIO = 1.13  # a sure estimate is tried once, half-way to this
+ECHO_SHARE = 30  # refusals within this part of a window after the first belong to it
 SLOWEST_FACTOR = 64  # an interval never grows beyond this many published ones, so that recovery stays in sight
-STEP_FIRST, STEP_UNSURE, STEP_SETTLED, STEP_MAX = 80, 1000, 20, 1000  # thousandths
+STEP_UNSURE, STEP_LIKELY, STEP_SETTLED, STEP_MAX = 1000, 150, 20, 1000  # thousandths
 STEP_GROWTH = 3
 TRIAL_WINDOWS = 1.1
 PATIENCE_FIRST, PATIENCE_MAX = 10, 160  # windows
 SUCCESSES_SETTLED = 1000
+QUIET_MIN = 10  # fewer good answers since the last refusal say nothing about the pace that was achieved
 BUSY = 0.8  # a window proves something only when this share of its slots was used
 
 
@@ -40,10 +44,10 @@ class Trail:
         self._cells = [(0, 0)] * CELLS
 
     def started(self, start_us: int, *, now_us: int, window_us: int) -> None:
-        """Note a call that starts at `start_us`; one that lies more than a window ahead is not noted."""
+        """Note a call that starts at `start_us`; one that lies more than two windows ahead is not noted."""
         cell_us = _cell_us(window_us)
         number = start_us // cell_us
-        if number - now_us // cell_us > CELLS_PER_WINDOW:
+        if number - now_us // cell_us > CELLS_AHEAD:
             return
         kept, count = self._cells[number % CELLS]
         self._cells[number % CELLS] = (number, count + 1 if kept == number else 1)
@@ -57,12 +61,17 @@ class Trail:
                 self._cells[number % CELLS] = (number, count - 1)
                 return
 
-    def count(self, *, now_us: int, window_us: int, windows_back: int = 0) -> int:
-        """Return the starts in the window that ends now, or so many windows earlier."""
-        newest = now_us // _cell_us(window_us) - windows_back * CELLS_PER_WINDOW
-        numbers = range(newest - CELLS_PER_WINDOW + 1, newest + 1)
-        cells = [self._cells[number % CELLS] for number in numbers]
-        return sum(count for number, (kept, count) in zip(numbers, cells, strict=True) if kept == number)
+    def count(self, *, now_us: int, window_us: int, back: int = 0, cells: int = CELLS_PER_WINDOW) -> int:
+        """Return the starts in the window that ends now; or in so many cells, that end so many cells back."""
+        newest = now_us // _cell_us(window_us) - back
+        numbers = range(newest - cells + 1, newest + 1)
+        found = [self._cells[number % CELLS] for number in numbers]
+        return sum(count for number, (kept, count) in zip(numbers, found, strict=True) if kept == number)
+
+    def granted(self, *, now_us: int, window_us: int) -> tuple[int, bool]:
+        """Return the starts in the window that ends now, and whether the window before it was about as busy."""
+        granted = self.count(now_us=now_us, window_us=window_us)
+        return granted, self.count(now_us=now_us, window_us=window_us, back=CELLS_PER_WINDOW) * 2 >= granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,47 +102,72 @@ def _cell_us(window_us: int) -> int:
     return max(1, window_us // CELLS_PER_WINDOW)
 
 
-def after_limit(learned: Learned, trail: Trail, *, interval_us: int, window_us: int, now_us: int) -> Learned:
-    """Learn from a refusal; the published interval is `interval_us`."""
-    if learned.floor_us and learned.quiet == 0:
-        return replace(learned, quiet_from_us=now_us)  # the same trouble goes on
-    granted = trail.count(now_us=now_us, window_us=window_us)
+def after_limit(learned: Learned, trail: Trail, *, interval_us: int, window_us: int, now_us: int, pause_us: int = 0) -> Learned:
+    """Learn from a refusal; the published interval is `interval_us`, `pause_us` what a Retry-After asked for."""
+    granted, is_full = trail.granted(now_us=now_us, window_us=window_us)
     if granted < 1:
         return learned
-    before = trail.count(now_us=now_us, window_us=window_us, windows_back=1)
-    is_full = before * 2 >= granted
-    estimate_us = math.floor(window_us * MARGIN / granted)
+    estimate_us = min(math.floor(window_us * MARGIN / granted), interval_us * SLOWEST_FACTOR)
+    if learned.floor_us and not learned.good_us and learned.quiet == 0:
+        return _still_refused(learned, estimate_us, now_us=now_us)
+    is_early = now_us - learned.quiet_from_us < window_us // ECHO_SHARE
+    if learned.floor_us and not learned.good_us and is_early:
+        return learned  # slots taken before the lesson are still coming up
     if not learned.floor_us:
-        learned = _first_lesson(estimate_us, is_full=is_full, interval_us=interval_us)
+        is_sure = is_full or pause_us > max(2 * estimate_us, window_us // ECHO_SHARE)
+        is_long = trail.count(now_us=now_us, window_us=window_us, back=CELLS_PER_WINDOW // 4, cells=CELLS_PER_WINDOW // 2) > 0
+        learned = _first_lesson(max(estimate_us, interval_us), is_sure=is_sure, step=STEP_LIKELY if is_long else STEP_UNSURE)
     elif learned.good_us:
-        learned = _failed_trial(learned, estimate_us)
+        learned = _failed_trial(learned)
     else:
-        learned = _too_fast(learned, estimate_us if is_full else 0, interval_us=interval_us)
+        learned = _too_fast(learned, estimate_us if is_full else 0, interval_us=interval_us, now_us=now_us)
     return replace(learned, quiet_from_us=now_us, quiet=0)
 
 
-def _first_lesson(estimate_us: int, *, is_full: bool, interval_us: int) -> Learned:
-    floor_us = min(max(estimate_us, interval_us), interval_us * SLOWEST_FACTOR)
-    bad_us = math.floor(floor_us / MARGIN) if is_full else 0
-    step = STEP_FIRST if is_full else STEP_UNSURE
+def after_echo(learned: Learned, trail: Trail, *, interval_us: int, window_us: int, now_us: int) -> Learned:
+    """Correct the latest lesson by a refusal of a call that was on its way when it was learned: one fewer was granted."""
+    granted, is_full = trail.granted(now_us=now_us, window_us=window_us)
+    is_fresh = learned.quiet == 0 and now_us - learned.quiet_from_us <= window_us // ECHO_SHARE
+    if granted < 1 or not learned.floor_us or learned.good_us or not is_fresh or (learned.bad_us and not is_full):
+        return learned
+    estimate_us = min(math.floor(window_us * MARGIN / granted), interval_us * SLOWEST_FACTOR)
+    return replace(learned, floor_us=max(learned.floor_us, min(estimate_us, learned.floor_us * 2)))
+
+
+def _first_lesson(floor_us: int, *, is_sure: bool, step: int) -> Learned:
+    bad_us = math.floor(floor_us / SURE_RATIO) if is_sure else 0
     return Learned(floor_us=floor_us, bad_us=bad_us, step=step, patience=PATIENCE_FIRST)
 
 
-def _failed_trial(learned: Learned, estimate_us: int) -> Learned:
-    """Go back to what went well. At most as many calls as were granted are possible: so that is too fast as well."""
-    granted_us = math.floor(estimate_us / MARGIN)
-    bad_us = min(max(learned.floor_us, granted_us), learned.good_us)
+def _still_refused(learned: Learned, estimate_us: int, *, now_us: int) -> Learned:
+    """Go on waiting. A bucket that fills at the floor's pace would have had a slot by now, so it is a window, and full.
+
+    The calls granted in the window before any refusal are then at least the quota: the fewest seen are the best guess.
+    """
+    if now_us - learned.quiet_from_us < learned.floor_us:
+        return replace(learned, quiet_from_us=now_us)
+    floor_us = max(learned.floor_us, min(estimate_us, learned.floor_us * 2))
+    bad_us = learned.bad_us or math.floor(floor_us / SURE_RATIO)
+    return replace(learned, floor_us=floor_us, bad_us=bad_us, quiet_from_us=now_us)
+
+
+def _failed_trial(learned: Learned) -> Learned:
+    """Go back to what went well."""
     patience = learned.patience
-    if learned.good_us <= bad_us * SETTLED_RATIO:
+    if learned.good_us <= learned.floor_us * SETTLED_RATIO:
         patience = min(patience * 2, PATIENCE_MAX)
-    return replace(learned, floor_us=learned.good_us, good_us=0, bad_us=bad_us, step=STEP_SETTLED, patience=patience)
+    return replace(learned, floor_us=learned.good_us, good_us=0, bad_us=learned.floor_us, step=STEP_SETTLED, patience=patience)
 
 
-def _too_fast(learned: Learned, estimate_us: int, *, interval_us: int) -> Learned:
-    slower_us = math.floor(learned.floor_us * MARGIN)
-    floor_us = max(slower_us, min(estimate_us, learned.floor_us * 2))
-    floor_us = min(floor_us, interval_us * SLOWEST_FACTOR)
-    return replace(learned, floor_us=floor_us, bad_us=math.floor(floor_us / MARGIN), step=STEP_SETTLED)
+def _too_fast(learned: Learned, estimate_us: int, *, interval_us: int, now_us: int) -> Learned:
+    """Go slower: as slow as the calls granted since the last refusal came, or as a full trail shows, within limits."""
+    achieved_us = (now_us - learned.quiet_from_us) // learned.quiet if learned.quiet >= QUIET_MIN else 0
+    slower_us = min(max(learned.floor_us * MARGIN, achieved_us), learned.floor_us * SLOWER_MAX)
+    slower_us = max(math.floor(slower_us), min(estimate_us, learned.floor_us * 2))
+    floor_us = min(slower_us, interval_us * SLOWEST_FACTOR)
+    if not learned.bad_us and not estimate_us:
+        return replace(learned, floor_us=floor_us)
+    return replace(learned, floor_us=floor_us, bad_us=learned.floor_us, step=STEP_SETTLED)
 
 
 def after_successes(learned: Learned, count: int, *, interval_us: int, window_us: int, now_us: int) -> Learned:
@@ -154,8 +188,9 @@ def after_successes(learned: Learned, count: int, *, interval_us: int, window_us
 
 
 def _passed_trial(learned: Learned) -> Learned:
-    """Keep the faster floor; when even what was known as too fast went well, nothing is known any more."""
-    bad_us = learned.bad_us if learned.bad_us < learned.floor_us else 0
+    """Keep the faster floor. When what was thought too fast went well, or a settled pace moved, nothing is known any more."""
+    is_known = learned.bad_us < learned.floor_us and learned.good_us > learned.bad_us * SETTLED_RATIO
+    bad_us = learned.bad_us if is_known else 0
     return replace(learned, good_us=0, bad_us=bad_us, step=min(learned.step * STEP_GROWTH, STEP_MAX))
 
 

@@ -26,7 +26,7 @@ from apps.resilience.windows import MICROSECONDS
 SUCCESSES_PER_STEP = 10
 FASTER, SLOWER_ON_LIMIT, SLOWER_ON_ERROR = 0.9, 2.0, 1.5
 SLOWEST_FACTOR = learning.SLOWEST_FACTOR
-SLOWEST_FACTOR_LEARNED = 8  # once the true quota is known there is no reason to go far below it
+SLOWEST_FACTOR_LEARNED = 4  # once the true quota is known there is no reason to go far below it
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
 MINUTE_S = 60.0
 WAIT_S_MAX = 86_400.0  # "however long": no slot further ahead is ever taken
@@ -185,8 +185,8 @@ def _after_successes(state: PaceState, pace: Pace, count: int, *, now_us: int) -
     interval_us = max(pace.interval_us, state.interval_us)
     for _ in range((state.successes + count) // SUCCESSES_PER_STEP):
         interval_us = max(pace.interval_us, math.floor(interval_us * FASTER))
-    if learned.floor_us and now_us - learned.quiet_from_us >= pace.window_us:
-        interval_us = pace.interval_us  # the trouble has left every window: the learned pace holds again
+    if learned.floor_us:
+        interval_us = max(pace.interval_us, interval_us // 2)  # the floor guards: go back to it by halves
     successes = (state.successes + count) % SUCCESSES_PER_STEP
     return replace(state, successes=successes, interval_us=interval_us, learned=learned)
 
@@ -195,18 +195,19 @@ def _after_limit(
     state: PaceState, pace: Pace, trail: Trail, *, now_us: int, retry_after_s: float | None, slowdowns: int | None
 ) -> PaceState:
     trail.withdrawn(now_us=now_us, window_us=pace.window_us)
+    pause_us = 0 if retry_after_s is None else pause_us_of(retry_after_s)
+    limits = {"interval_us": pace.interval_us, "window_us": pace.window_us, "now_us": now_us}
     if retry_after_s is not None:
-        state = replace(state, paused_until_us=max(state.paused_until_us, now_us + pause_us_of(retry_after_s)))
+        state = replace(state, paused_until_us=max(state.paused_until_us, now_us + pause_us))
     if slowdowns is not None and slowdowns < state.slowdowns:
-        return state
+        return replace(state, learned=learning.after_echo(state.learned, trail, **limits))
     before_us = interval_of(state, pace)
-    learned = learning.after_limit(state.learned, trail, interval_us=pace.interval_us, window_us=pace.window_us, now_us=now_us)
+    learned = learning.after_limit(state.learned, trail, pause_us=pause_us, **limits)
     interval_us = max(pace.interval_us, state.interval_us)
     state = replace(state, successes=0, slowdowns=state.slowdowns + 1, interval_us=interval_us, learned=learned)
     if retry_after_s is not None:
         return state
-    slowest_us = _slowest_us(state, pace)
-    return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), slowest_us))
+    return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), _slowest_us(state, pace)))
 
 
 def pause_us_of(retry_after_s: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import PaceExceeded
-from apps.resilience.limiter import SUCCESSES_PER_STEP, WAIT_S_MAX, Feedback, Pace, PaceState, Reservation
+from apps.resilience.limiter import SUCCESSES_PER_STEP, WAIT_S_MAX, Feedback, Pace, PaceState, Reservation, pause_us_of
 from apps.resilience.ports import Store
 from apps.resilience.windows import MICROSECONDS
 
@@ -12,8 +12,9 @@ from apps.resilience.windows import MICROSECONDS
 class Limiter:
     """The pace of one key, shared through `store`.
 
-    Good answers are gathered and told ten at a time, and only while the pace is slower than the published one, since
-    they change nothing otherwise. Bad answers are told at once, with the good ones that came before.
+    Good answers are gathered and told ten at a time, or after a tenth of the quota's window, and not at all while
+    nothing ever slowed the pace, since they change nothing then. Bad answers are told at once, with the good ones
+    that came before.
     Handing in the reservation of the call lets several refusals of one moment count once.
     """
 
@@ -22,29 +23,33 @@ class Limiter:
         self.pace = pace
         self._store = store
         self._clock = clock or SystemClock()
-        self._is_slowed = True  # until a reservation shows that the published pace holds
+        self._tell_after_s = pace.window_us / MICROSECONDS / 10
+        self._is_slowed = True  # until a reservation shows that nothing ever did
         self._successes = 0
-        self._slowdowns = 0
+        self._trouble_from = 0  # answers to calls let go before this slowdown say nothing about the pace of now
+        self._is_well = True
+        self._told_s = self._clock.monotonic_s()
         self._paused_until_s = float("-inf")
+        self._pauses_heard = 0
 
     async def reserve(self, count: int = 1, *, wait_s_max: float = WAIT_S_MAX) -> Reservation:
         """Take as many of the next `count` slots as lie within `wait_s_max`, in one round trip, and do not wait."""
         reservation = await self._store.reserve(self.key, self.pace, wait_s_max=wait_s_max, count=count)
-        self._is_slowed = reservation.interval_s * MICROSECONDS > self.pace.interval_us + 0.5
-        self._slowdowns = max(self._slowdowns, reservation.slowdowns)
+        is_slow = reservation.interval_s * MICROSECONDS > self.pace.interval_us + 0.5
+        self._is_slowed = is_slow or reservation.slowdowns > 0
         return reservation
 
     async def acquire(self, *, wait_s_max: float = WAIT_S_MAX) -> Reservation:
         """Take a slot and wait for it. Raises PaceExceeded, with nothing taken, when it is further than `wait_s_max`."""
         ends_s = self._clock.monotonic_s() + wait_s_max
         while True:
-            left_s = max(0.0, ends_s - self._clock.monotonic_s())
-            reservation = await self.reserve(wait_s_max=left_s)
+            heard = self._pauses_heard
+            reservation = await self.reserve(wait_s_max=max(0.0, ends_s - self._clock.monotonic_s()))
             if not reservation.granted:
                 raise PaceExceeded(f"no free slot for {self.key} in time", retry_after_s=reservation.wait_s)
             if reservation.wait_s > 0:
                 await self._clock.sleep_s(reservation.wait_s)
-            if not self.is_paused():
+            if heard == self._pauses_heard or not self.is_paused():  # else a pause began before the slot came
                 return reservation
 
     def is_paused(self) -> bool:
@@ -53,11 +58,12 @@ class Limiter:
 
     def note_success(self, reservation: Reservation | None = None) -> bool:
         """Count a good answer without a round trip; False when it is time for `flush`."""
-        is_old_news = reservation is not None and reservation.slowdowns < self._slowdowns
+        is_old_news = reservation is not None and reservation.slowdowns < self._trouble_from
         if not self._is_slowed or is_old_news:
             return True
+        self._is_well = True
         self._successes += 1
-        return self._successes < SUCCESSES_PER_STEP
+        return self._successes < SUCCESSES_PER_STEP and self._clock.monotonic_s() - self._told_s < self._tell_after_s
 
     async def on_success(self, reservation: Reservation | None = None) -> None:
         """Count a good answer; every tenth goes to the store."""
@@ -67,7 +73,9 @@ class Limiter:
     async def on_rate_limit(self, retry_after_s: float | None = None, *, reservation: Reservation | None = None) -> None:
         """Tell that the other side refused: slow down, or pause for as long as it asks."""
         if retry_after_s is not None:
-            self._paused_until_s = max(self._paused_until_s, self._clock.monotonic_s() + retry_after_s)
+            pause_s = pause_us_of(retry_after_s) / MICROSECONDS
+            self._paused_until_s = max(self._paused_until_s, self._clock.monotonic_s() + pause_s)
+            self._pauses_heard += 1
         await self._tell(Feedback.RATE_LIMIT, retry_after_s=retry_after_s, reservation=reservation)
 
     async def on_error(self, *, reservation: Reservation | None = None) -> None:
@@ -77,6 +85,7 @@ class Limiter:
     async def flush(self) -> None:
         """Tell the store of the good answers gathered so far."""
         gathered, self._successes = self._successes, 0
+        self._told_s = self._clock.monotonic_s()
         if gathered:
             await self._store.adapt(self.key, self.pace, Feedback.SUCCESS, successes=gathered - 1)
 
@@ -88,9 +97,11 @@ class Limiter:
         self, feedback: Feedback, *, retry_after_s: float | None = None, reservation: Reservation | None = None
     ) -> None:
         gathered, self._successes, self._is_slowed = self._successes, 0, True
+        self._told_s = self._clock.monotonic_s()
         slowdowns = None if reservation is None else reservation.slowdowns
+        if slowdowns is not None and self._is_well and feedback is Feedback.RATE_LIMIT:
+            self._trouble_from = max(self._trouble_from, slowdowns + 1)
+            self._is_well = False
         await self._store.adapt(
             self.key, self.pace, feedback, retry_after_s=retry_after_s, successes=gathered, slowdowns=slowdowns
         )
-        if slowdowns is not None and feedback is Feedback.RATE_LIMIT:
-            self._slowdowns = max(self._slowdowns, slowdowns + 1)

@@ -1,6 +1,6 @@
 """The Lua of the Redis store for limiters. Each script is the twin of pure functions in `limiter.py` and `learning.py`.
 
-KEYS are the hash of one pace: its figures by name, and the cells of its trail as `c0` … `c191`, each holding its
+KEYS are the hash of one pace: its figures by name, and the cells of its trail as `c0` … `c255`, each holding its
 number (modulo 2^32) times 2^20 plus the count. See `breaker_scripts.py` for times and numbers.
 """
 
@@ -10,7 +10,7 @@ from apps.resilience import learning, limiter
 from apps.resilience.stores.breaker_scripts import NOW
 
 _CELLS = f"""
-local CELLS, PER_WINDOW = {learning.CELLS}, {learning.CELLS_PER_WINDOW}
+local CELLS, PER_WINDOW, AHEAD = {learning.CELLS}, {learning.CELLS_PER_WINDOW}, {learning.CELLS_AHEAD}
 local function cell_of(at, window)
   local length = math.max(1, math.floor(window / PER_WINDOW))
   return (at - at % length) / length
@@ -26,49 +26,56 @@ local function packed(cell, count) return whole((cell % 4294967296) * 1048576 + 
 """
 
 # ARGV interval_us, tolerance_us, wait_us_max, ttl_ms, window_us, count -> taken, wait_us, interval_us, lead_us, slowdowns
-RESERVE = (
-    NOW
-    + _CELLS
-    + """
-local kept = redis.call('HMGET', KEYS[1], 'arrival', 'interval', 'paused', 'floor', 'slowdowns')
-local arrival, floor = number(kept[1]), number(kept[4])
-local interval = math.max(number(ARGV[1]), number(kept[2]), floor)
-local tolerance = floor > 0 and 0 or number(ARGV[2])
-local start = math.max(now, arrival - tolerance, number(kept[3]))
+#
+# The one script that every call runs, so it is written for speed: one read, one write, no closures, and the time to
+# live is renewed with each new cell only. redis.call writes numbers in full, so they need no formatting here.
+RESERVE = f"""
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local length = math.max(1, math.floor(ARGV[5] / {learning.CELLS_PER_WINDOW}))
+local newest = (now - now % length) / length
+local near = 'c' .. newest % {learning.CELLS}
+local kept = redis.call('HMGET', KEYS[1], 'arrival', 'interval', 'paused', 'floor', 'slowdowns', near)
+local arrival, floor, slowdowns = tonumber(kept[1] or 0), tonumber(kept[4] or 0), tonumber(kept[5] or 0)
+local interval, tolerance = math.max(ARGV[1], tonumber(kept[2] or 0), floor), tonumber(ARGV[2])
+if floor > 0 then tolerance = 0 end
+local start = math.max(now, arrival - tolerance, tonumber(kept[3] or 0))
 arrival = math.max(arrival, start)
 local wait, lead = start - now, start + tolerance - arrival
-local room = number(ARGV[3]) - wait
-if room < 0 then return {0, wait, interval, lead, number(kept[5])} end
-local taken = math.min(number(ARGV[6]), math.floor((room + lead) / interval) + 1)
-local changes = {'arrival', whole(arrival + taken * interval)}
-local newest, last, count = cell_of(now, number(ARGV[5])), nil, 0
-local function note()
-  if not last or last - newest > PER_WINDOW then return end
-  changes[#changes + 1] = field(last)
-  changes[#changes + 1] = packed(last, unpacked(last, redis.call('HGET', KEYS[1], field(last))) + count)
-end
-for index = 0, taken - 1 do
-  local cell = cell_of(start + math.max(0, index * interval - lead), number(ARGV[5]))
-  if cell ~= last then
-    note()
-    last, count = cell, 0
+local room = ARGV[3] - wait
+if room < 0 then return {{0, wait, interval, lead, slowdowns}} end
+local taken = math.min(ARGV[6], math.floor((room + lead) / interval) + 1)
+local changes, is_new = {{'arrival', arrival + taken * interval}}, false
+local index = 0
+while index < taken do
+  local at = start + math.max(0, index * interval - lead)
+  local cell, count = (at - at % length) / length, 0
+  repeat
+    index, count = index + 1, count + 1
+    at = start + math.max(0, index * interval - lead)
+  until index >= taken or (at - at % length) / length ~= cell
+  if cell - newest <= {learning.CELLS_AHEAD} then
+    local field = 'c' .. cell % {learning.CELLS}
+    local packed = tonumber(field == near and (kept[6] or 0) or redis.call('HGET', KEYS[1], field) or 0)
+    local base = (cell % 4294967296) * 1048576
+    if packed < base or packed >= base + 1048576 then packed, is_new = base, true end
+    changes[#changes + 1], changes[#changes + 2] = field, packed + count
   end
-  count = count + 1
 end
-note()
 redis.call('HSET', KEYS[1], unpack(changes))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {taken, wait, interval, lead, number(kept[5])}
+if is_new then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+return {{taken, wait, interval, lead, slowdowns}}
 """
-)
 
 _LEARN = (
     f"""
-local MARGIN, SETTLED_RATIO, SLOWEST = {learning.MARGIN}, {learning.SETTLED_RATIO}, {learning.SLOWEST_FACTOR}
-local STEP_FIRST, STEP_UNSURE, STEP_SETTLED = {learning.STEP_FIRST}, {learning.STEP_UNSURE}, {learning.STEP_SETTLED}
+local MARGIN, SLOWER_MAX, SETTLED_RATIO = {learning.MARGIN}, {learning.SLOWER_MAX}, {learning.SETTLED_RATIO}
+local SLOWEST = {learning.SLOWEST_FACTOR}
+local STEP_UNSURE, STEP_LIKELY, STEP_SETTLED = {learning.STEP_UNSURE}, {learning.STEP_LIKELY}, {learning.STEP_SETTLED}
+local SURE_RATIO, ECHO_SHARE = {learning.SURE_RATIO}, {learning.ECHO_SHARE}
 local STEP_MAX, STEP_GROWTH, TRIAL_WINDOWS = {learning.STEP_MAX}, {learning.STEP_GROWTH}, {learning.TRIAL_WINDOWS}
 local PATIENCE_FIRST, PATIENCE_MAX = {learning.PATIENCE_FIRST}, {learning.PATIENCE_MAX}
-local SUCCESSES_SETTLED, BUSY = {learning.SUCCESSES_SETTLED}, {learning.BUSY}
+local SUCCESSES_SETTLED, BUSY, QUIET_MIN = {learning.SUCCESSES_SETTLED}, {learning.BUSY}, {learning.QUIET_MIN}
 local PER_STEP, FASTER = {limiter.SUCCESSES_PER_STEP}, {limiter.FASTER}
 local ON_LIMIT, ON_ERROR = {limiter.SLOWER_ON_LIMIT}, {limiter.SLOWER_ON_ERROR}
 local SLOWEST_LEARNED = {limiter.SLOWEST_FACTOR_LEARNED}
@@ -87,52 +94,69 @@ local function withdraw()
   end
 end
 
-local function granted(windows_back)
-  local newest = cell_of(now, window) - windows_back * PER_WINDOW
+local function started(back, cells)
+  local newest = cell_of(now, window) - back
   local fields, sum = {}, 0
-  for cell = newest - PER_WINDOW + 1, newest do fields[#fields + 1] = field(cell) end
+  for cell = newest - cells + 1, newest do fields[#fields + 1] = field(cell) end
   for index, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
-    sum = sum + unpacked(newest - PER_WINDOW + index, text)
+    sum = sum + unpacked(newest - cells + index, text)
   end
   return sum
 end
 
-local function first_lesson(estimate, is_full)
-  p.floor = math.min(math.max(estimate, published), published * SLOWEST)
-  p.good, p.patience = 0, PATIENCE_FIRST
-  p.bad = is_full and math.floor(p.floor / MARGIN) or 0
-  p.step = is_full and STEP_FIRST or STEP_UNSURE
+local function first_lesson(floor, is_sure, step)
+  p.bad = is_sure and math.floor(floor / SURE_RATIO) or 0
+  p.floor, p.good, p.step, p.patience = floor, 0, step, PATIENCE_FIRST
 end
 
-local function failed_trial(estimate)
-  p.bad = math.min(math.max(p.floor, math.floor(estimate / MARGIN)), p.good)
-  if p.good <= p.bad * SETTLED_RATIO then p.patience = math.min(p.patience * 2, PATIENCE_MAX) end
-  p.floor, p.good, p.step = p.good, 0, STEP_SETTLED
+local function still_refused(estimate)
+  if now - p.quiet_from >= p.floor then
+    p.floor = math.max(p.floor, math.min(estimate, p.floor * 2))
+    if p.bad == 0 then p.bad = math.floor(p.floor / SURE_RATIO) end
+  end
+  p.quiet_from = now
+end
+
+local function failed_trial()
+  if p.good <= p.floor * SETTLED_RATIO then p.patience = math.min(p.patience * 2, PATIENCE_MAX) end
+  p.floor, p.good, p.bad, p.step = p.good, 0, p.floor, STEP_SETTLED
 end
 
 local function too_fast(estimate)
-  local slower = math.max(math.floor(p.floor * MARGIN), math.min(estimate, p.floor * 2))
-  p.floor = math.min(slower, published * SLOWEST)
-  p.bad, p.step = math.floor(p.floor / MARGIN), STEP_SETTLED
+  local took = now - p.quiet_from
+  local achieved = p.quiet >= QUIET_MIN and (took - took % p.quiet) / p.quiet or 0
+  local slower = math.floor(math.min(math.max(p.floor * MARGIN, achieved), p.floor * SLOWER_MAX))
+  local floor = math.min(math.max(slower, math.min(estimate, p.floor * 2)), published * SLOWEST)
+  if estimate > 0 or p.bad > 0 then p.bad, p.step = p.floor, STEP_SETTLED end
+  p.floor = floor
 end
 
-local function learn_from_limit()
-  if p.floor > 0 and p.quiet == 0 then
-    p.quiet_from = now
-    return
-  end
-  local many = granted(0)
+local function learn_from_limit(pause)
+  local many = started(0, PER_WINDOW)
   if many < 1 then return end
-  local is_full = granted(1) * 2 >= many
-  local estimate = math.floor(window * MARGIN / many)
+  local is_full = started(PER_WINDOW, PER_WINDOW) * 2 >= many
+  local estimate = math.min(math.floor(window * MARGIN / many), published * SLOWEST)
+  if p.floor > 0 and p.good == 0 and p.quiet == 0 then return still_refused(estimate) end
+  if p.floor > 0 and p.good == 0 and now - p.quiet_from < math.floor(window / ECHO_SHARE) then return end
   if p.floor == 0 then
-    first_lesson(estimate, is_full)
+    local is_sure = is_full or pause > math.max(2 * estimate, math.floor(window / ECHO_SHARE))
+    local is_long = started(math.floor(PER_WINDOW / 4), math.floor(PER_WINDOW / 2)) > 0
+    first_lesson(math.max(estimate, published), is_sure, is_long and STEP_LIKELY or STEP_UNSURE)
   elseif p.good > 0 then
-    failed_trial(estimate)
+    failed_trial()
   else
     too_fast(is_full and estimate or 0)
   end
   p.quiet_from, p.quiet = now, 0
+end
+
+local function learn_from_echo()
+  local many = started(0, PER_WINDOW)
+  local is_fresh = p.quiet == 0 and now - p.quiet_from <= math.floor(window / ECHO_SHARE)
+  if many < 1 or p.floor == 0 or p.good > 0 or not is_fresh then return end
+  if p.bad > 0 and started(PER_WINDOW, PER_WINDOW) * 2 < many then return end
+  local estimate = math.min(math.floor(window * MARGIN / many), published * SLOWEST)
+  p.floor = math.max(p.floor, math.min(estimate, p.floor * 2))
 end
 
 local function try_faster()
@@ -151,8 +175,8 @@ local function learn_from_successes(count)
   local quiet = now - p.quiet_from
   if quiet < window * TRIAL_WINDOWS or p.quiet * p.floor < quiet * BUSY then return end
   if p.good > 0 then
+    if p.bad >= p.floor or p.good <= p.bad * SETTLED_RATIO then p.bad = 0 end
     p.good, p.step = 0, math.min(p.step * STEP_GROWTH, STEP_MAX)
-    if p.bad >= p.floor then p.bad = 0 end
   end
   if p.floor <= published then return end
   if is_settled() and (quiet < window * p.patience or p.quiet < SUCCESSES_SETTLED) then return end
@@ -181,16 +205,16 @@ local function after_successes(count)
   for _ = 1, math.floor((p.successes + count) / PER_STEP) do
     p.interval = math.max(published, math.floor(p.interval * FASTER))
   end
-  if p.floor > 0 and now - p.quiet_from >= window then p.interval = published end
+  if p.floor > 0 then p.interval = math.max(published, math.floor(p.interval / 2)) end
   p.successes = (p.successes + count) % PER_STEP
 end
 
 local function after_limit(pause)
   withdraw()
   if pause >= 0 then p.paused = math.max(p.paused, now + pause) end
-  if number(ARGV[7]) >= 0 and number(ARGV[7]) < p.slowdowns then return end
+  if number(ARGV[7]) >= 0 and number(ARGV[7]) < p.slowdowns then return learn_from_echo() end
   local before = math.max(published, p.interval, p.floor)
-  learn_from_limit()
+  learn_from_limit(math.max(pause, 0))
   p.interval, p.successes, p.slowdowns = math.max(published, p.interval), 0, p.slowdowns + 1
   if pause < 0 then p.interval = math.min(math.floor(before * ON_LIMIT), slowest()) end
 end

@@ -74,7 +74,7 @@ class RedisStore:
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
         fields = await self._server.hash_of(self._pace(key), PACE_FIELDS)
-        arrival, interval, successes, paused, slowdowns, *lessons = [int(field or 0) for field in fields]
+        arrival, interval, successes, paused, slowdowns, *lessons = [int(float(field or 0)) for field in fields]
         return PaceState(arrival, interval, successes, paused, slowdowns, Learned(*lessons))
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:

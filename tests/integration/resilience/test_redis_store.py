@@ -6,18 +6,13 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
-import redis
 from django.conf import settings as desk
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from apps.resilience import (
     BreakerPhase,
     BreakerRule,
-    BreakerState,
     FallbackStore,
     Feedback,
     MemoryStore,
@@ -25,91 +20,13 @@ from apps.resilience import (
     RedisStore,
     StoreUnavailable,
     Verdict,
-    breaker,
-    limiter,
 )
-from apps.resilience.limiter import MICROSECONDS, PaceState
-from apps.resilience.stores import scripts
-
-START_US = 1_700_000_000 * MICROSECONDS
-RULE = BreakerRule(failures=3, open_s=10, probes=2, probe_lease_s=5)
-PACE = Pace(interval_us=700_001, burst=3)
-TTL_MS = 60_000
-
-
-@pytest.fixture
-def server() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(desk.KIT_REDIS_URL, decode_responses=True) as client:
-        yield client
+from apps.resilience.windows import MICROSECONDS
 
 
 @pytest.fixture
 def key() -> str:
     return f"test-{uuid.uuid4().hex}"
-
-
-def timed(script: str) -> str:
-    """Return the script with its clock replaced by its last argument, so that histories can be replayed."""
-    head, _, body = script.partition("local function number")
-    assert "TIME" in head
-    return "local now = tonumber(ARGV[#ARGV])\nlocal function number" + body
-
-
-RESERVE, ADAPT, ADMIT, REPORT = (timed(s) for s in (scripts.RESERVE, scripts.ADAPT, scripts.ADMIT, scripts.REPORT))
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    steps=st.lists(
-        st.tuples(
-            st.integers(0, 3 * MICROSECONDS),
-            st.one_of(st.none(), st.tuples(st.sampled_from(list(Feedback)), st.one_of(st.none(), st.integers(0, 4)))),
-            st.integers(0, 5 * MICROSECONDS),
-        ),
-        max_size=40,
-    )
-)
-def test_the_limiters_lua_gives_what_the_pure_function_gives(server, steps):
-    key, state, now_us = f"test-{uuid.uuid4().hex}", PaceState(), START_US
-    for pause_us, told, wait_us_max in steps:
-        now_us += pause_us
-        if told is None:
-            state, expected = limiter.reserve(state, PACE, now_us=now_us, wait_us_max=wait_us_max)
-            got = server.eval(RESERVE, 1, key, PACE.interval_us, PACE.tolerance_us, wait_us_max, TTL_MS, now_us)
-            wait_us, interval_us = round(expected.wait_s * MICROSECONDS), round(expected.interval_s * MICROSECONDS)
-            assert got == [int(expected.granted), wait_us, interval_us]
-            continue
-        feedback, retry_after_s = told
-        state = limiter.adapt(state, PACE, feedback, now_us=now_us, retry_after_s=retry_after_s)
-        pause = -1 if retry_after_s is None else retry_after_s * MICROSECONDS
-        factors = (limiter.SUCCESSES_PER_STEP, limiter.FASTER, limiter.SLOWER_ON_LIMIT, limiter.SLOWER_ON_ERROR)
-        slowest_us = PACE.interval_us * limiter.SLOWEST_FACTOR
-        server.eval(ADAPT, 1, key, PACE.interval_us, feedback.value, pause, TTL_MS, *factors, slowest_us, now_us)
-    server.delete(key)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    steps=st.lists(
-        st.tuples(st.sampled_from([0, 1, 4, 5, 9, 10, 11]), st.one_of(st.none(), st.sampled_from(list(Verdict))), st.booleans()),
-        max_size=60,
-    )
-)
-def test_the_breakers_lua_gives_what_the_pure_function_gives(server, steps):
-    key, state, now_us = f"test-{uuid.uuid4().hex}", BreakerState(), START_US
-    for pause_s, verdict, is_old_news in steps:
-        now_us += pause_s * MICROSECONDS
-        if verdict is None:
-            state, expected = breaker.admit(state, RULE, now_us=now_us)
-            got = server.eval(ADMIT, 1, key, RULE.probes, RULE.probe_lease_us, TTL_MS, now_us)
-            wait_us = round(expected.retry_after_s * MICROSECONDS)
-            assert got == [int(expected.allowed), expected.phase.value, expected.generation, wait_us]
-            continue
-        generation = state.generation - is_old_news
-        state = breaker.report(state, RULE, verdict, generation=generation, now_us=now_us)
-        got = server.eval(REPORT, 1, key, generation, verdict.value, RULE.failures, RULE.open_us, TTL_MS, now_us)
-        assert got == [state.phase.value, state.failures, state.generation, state.until_us, state.probes]
-    server.delete(key)
 
 
 def test_the_quota_holds_between_threads(key):

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from apps.resilience.breaker import MICROSECONDS, BreakerPhase, BreakerRule, BreakerState, Verdict, admit, report, reset
+from apps.resilience import breaker
+from apps.resilience.breaker import (
+    MICROSECONDS,
+    Admission,
+    BreakerPhase,
+    BreakerRule,
+    BreakerState,
+    Tally,
+    Verdict,
+    key_of,
+    renew,
+    report,
+    reset,
+)
 
-RULE = BreakerRule(failures=5, open_s=60.0, probes=2, probe_lease_s=30.0)
+RULE = BreakerRule(failures=5, open_s=60.0, probes=2, probe_lease_s=30.0, calls_min=1_000)
+WINDOW_RULE = BreakerRule(failures=1_000, window_s=60.0, calls_min=20, failure_rate=0.5, slow_rate=0.8)
+tokens = (f"token-{number}" for number in itertools.count())
+
+
+def admit(state: BreakerState, rule: BreakerRule, *, now_us: int) -> tuple[BreakerState, Admission]:
+    return breaker.admit(state, rule, now_us=now_us, token=next(tokens))
 
 
 def fail(state: BreakerState, times: int, now_us: int = 0) -> BreakerState:
@@ -53,17 +76,68 @@ def test_a_good_probe_closes_and_a_bad_one_opens_again():
 
 def test_a_probe_that_says_nothing_gives_its_place_back():
     half, admission = admit(fail(BreakerState(), 5), RULE, now_us=60 * MICROSECONDS)
-    after = report(half, RULE, Verdict.NEUTRAL, generation=admission.generation, now_us=60 * MICROSECONDS)
+    now_us = 60 * MICROSECONDS
+    after = report(half, RULE, Verdict.NEUTRAL, generation=admission.generation, now_us=now_us, token=admission.token)
     assert (half.probes, after.probes, after.phase) == (1, 0, BreakerPhase.HALF_OPEN)
 
 
-def test_places_of_probes_that_never_reported_come_back_when_their_lease_ends():
+def test_the_place_of_a_prober_that_died_comes_back_alone_when_its_lease_ends():
     state, now_us = fail(BreakerState(), 5), 60 * MICROSECONDS
-    state, _ = admit(state, RULE, now_us=now_us)
-    state, _ = admit(state, RULE, now_us=now_us)
+    state, first = admit(state, RULE, now_us=now_us)
+    state, second = admit(state, RULE, now_us=now_us + 10 * MICROSECONDS)
     _, early = admit(state, RULE, now_us=now_us + RULE.probe_lease_us - 1)
-    _, late = admit(state, RULE, now_us=now_us + RULE.probe_lease_us)
-    assert (early.allowed, late.allowed) == (False, True)
+    state, late = admit(state, RULE, now_us=now_us + RULE.probe_lease_us)
+    assert (early.allowed, early.retry_after_s, late.allowed) == (False, 1e-06, True)
+    assert [token for token, _ in state.leases] == [second.token, late.token]
+    assert first.token not in (second.token, late.token)
+
+
+def test_a_prober_that_lives_keeps_its_place_and_one_that_lost_it_does_not_get_it_back():
+    state, admission = admit(fail(BreakerState(), 5), RULE, now_us=60 * MICROSECONDS)
+    kept = renew(state, RULE, now_us=80 * MICROSECONDS, token=admission.token)
+    late = renew(state, RULE, now_us=90 * MICROSECONDS, token=admission.token)
+    assert kept.leases == ((admission.token, 110 * MICROSECONDS),)
+    assert late == state
+
+
+def windowed(good: int, bad: int = 0, slow: int = 0, *, state: BreakerState | None = None, at_s: int = 0) -> BreakerState:
+    tally = Tally(calls=good + bad, failed=bad, slow=slow)
+    now_us = (1_000_000 + at_s) * MICROSECONDS
+    return report(state or BreakerState(), WINDOW_RULE, Verdict.NEUTRAL, generation=0, now_us=now_us, tally=tally)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "slow", "phase"),
+    [
+        (9, 10, 0, BreakerPhase.CLOSED),  # bad enough, but too few to judge
+        (10, 10, 0, BreakerPhase.OPEN),
+        (11, 10, 0, BreakerPhase.CLOSED),
+        (20, 0, 15, BreakerPhase.CLOSED),
+        (20, 0, 16, BreakerPhase.OPEN),
+        (19, 0, 19, BreakerPhase.CLOSED),
+    ],
+)
+def test_a_window_opens_it_by_its_rates_once_it_holds_enough_calls(good, bad, slow, phase):
+    assert windowed(good, bad, slow).phase is phase
+
+
+def test_the_window_forgets_what_is_older_than_itself():
+    old = windowed(10, 9)
+    assert windowed(0, 1, state=old, at_s=53).phase is BreakerPhase.OPEN
+    later = windowed(0, 1, state=old, at_s=61)
+    assert (later.phase, later.window.total) == (BreakerPhase.CLOSED, Tally(calls=1, failed=1))
+
+
+def test_calls_refused_are_counted_through_every_change_and_a_reset():
+    opened = fail(BreakerState(), 5)
+    counted = report(opened, RULE, Verdict.NEUTRAL, generation=opened.generation, now_us=0, saved=7)
+    half, admission = admit(counted, RULE, now_us=60 * MICROSECONDS)
+    closed = report(half, RULE, Verdict.SUCCESS, generation=admission.generation, now_us=60 * MICROSECONDS, saved=2)
+    assert (counted.saved, half.saved, closed.saved, reset(closed).saved) == (7, 7, 9, 9)
+
+
+def test_a_key_names_a_host_or_one_of_its_operations():
+    assert (key_of("API.Example.com"), key_of("api.example.com", "markets")) == ("api.example.com", "api.example.com/markets")
 
 
 def test_news_of_an_earlier_generation_changes_nothing():
@@ -84,7 +158,7 @@ class BreakerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.state, self.now_us = BreakerState(), 0
-        self.on_their_way: list[int] = []
+        self.on_their_way: list[Admission] = []
         self.failures_in_a_row = 0
         self.opened_us: int | None = None
 
@@ -98,17 +172,18 @@ class BreakerMachine(RuleBasedStateMachine):
         if before.phase is BreakerPhase.CLOSED:
             assert admission.allowed
         if admission.allowed:
-            self.on_their_way.append(admission.generation)
+            self.on_their_way.append(admission)
 
     @rule(verdict=st.sampled_from(list(Verdict)), which=st.integers(0, 50))
     def a_call_ends(self, verdict: Verdict, which: int) -> None:
         if not self.on_their_way:
             return
-        generation = self.on_their_way.pop(which % len(self.on_their_way))
+        call = self.on_their_way.pop(which % len(self.on_their_way))
+        generation = call.generation
         before = self.state
-        self.state = report(before, RULE, verdict, generation=generation, now_us=self.now_us)
+        self.state = report(before, RULE, verdict, generation=generation, now_us=self.now_us, token=call.token)
         if generation != before.generation:
-            assert self.state == before
+            assert replace(self.state, leases=()) == replace(before, leases=())
         elif before.phase is BreakerPhase.CLOSED:
             self._count(verdict)
 

@@ -8,10 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.resilience.limiter import MICROSECONDS, SLOWEST_FACTOR, Feedback, Pace, PaceState, adapt, reserve
+from apps.resilience import limiter
+from apps.resilience.learning import Trail
+from apps.resilience.limiter import SLOWEST_FACTOR, Feedback, Pace, PaceState, Reservation, reset
+from apps.resilience.windows import MICROSECONDS
 
 MINUTE_US = 60 * MICROSECONDS
 NO_LIMIT_US = 10**15
+
+
+def reserve(state: PaceState, pace: Pace, *, now_us: int, wait_us_max: int, count: int = 1) -> tuple[PaceState, Reservation]:
+    return limiter.reserve(state, pace, Trail(), now_us=now_us, wait_us_max=wait_us_max, count=count)
+
+
+def adapt(state: PaceState, pace: Pace, feedback: Feedback, *, now_us: int, **known) -> PaceState:
+    return limiter.adapt(state, pace, Trail(), feedback, now_us=now_us, **known)
 
 
 def most_in_a_minute(starts_us: list[int]) -> int:
@@ -48,6 +59,61 @@ def test_a_burst_and_the_steady_flow_share_the_quota(quota, burst):
     pace = Pace.per_minute(quota, burst=burst)
     assert 1 <= pace.burst <= quota
     assert pace.burst - 1 + -(-MINUTE_US // pace.interval_us) <= quota
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    quota=st.integers(1, 200),
+    burst=st.integers(1, 50),
+    taken=st.integers(0, 60),
+    pause_us=st.integers(0, 40 * MICROSECONDS),
+    wait_us_max=st.integers(0, 90 * MICROSECONDS),
+    count=st.integers(1, 120),
+)
+def test_a_batch_takes_the_very_slots_that_calls_one_by_one_would_take(quota, burst, taken, pause_us, wait_us_max, count):
+    pace, before = Pace.per_minute(quota, burst=burst), PaceState()
+    for _ in range(taken):
+        before, _ = reserve(before, pace, now_us=0, wait_us_max=NO_LIMIT_US)
+    after, waits = before, []
+    for _ in range(count):
+        after, single = reserve(after, pace, now_us=pause_us, wait_us_max=wait_us_max)
+        waits += [round(single.wait_s * MICROSECONDS)] if single.granted else []
+    batched, batch = reserve(before, pace, now_us=pause_us, wait_us_max=wait_us_max, count=count)
+    assert batch.count == len(waits)
+    assert [round(batch.wait_of_s(index) * MICROSECONDS) for index in range(batch.count)] == waits
+    assert batched == after
+
+
+@given(quota=st.integers(1, 3_000), burst=st.one_of(st.none(), st.integers(1, 400)), processes=st.integers(1, 64))
+def test_the_shares_of_processes_that_cannot_see_each_other_keep_the_quota_together(quota, burst, processes):
+    pace = Pace.per_minute(quota, burst=burst)
+    share = pace.divided(processes)
+    if share.interval_us >= MINUTE_US:  # fewer slots than processes: one slot each in several minutes
+        assert processes * MINUTE_US / share.interval_us <= pace.quota <= quota
+    else:
+        assert share.quota * processes <= pace.quota <= quota
+
+
+def test_a_pace_may_be_stated_for_another_time_than_a_minute():
+    pace = Pace.of(20, per_s=2, burst=1)
+    assert (pace.interval_us, pace.window_us, pace.quota) == (100_000, 2 * MICROSECONDS, 20)
+
+
+def test_refusals_of_calls_let_go_before_the_latest_slowdown_count_once():
+    pace = Pace(interval_us=1_000)
+    once = adapt(PaceState(), pace, Feedback.RATE_LIMIT, now_us=0, slowdowns=0)
+    echo = adapt(once, pace, Feedback.RATE_LIMIT, now_us=0, slowdowns=0)
+    news = adapt(once, pace, Feedback.RATE_LIMIT, now_us=0, slowdowns=1)
+    assert (once.interval_us, echo.interval_us, news.interval_us) == (2_000, 2_000, 4_000)
+    assert (once.slowdowns, echo.slowdowns, news.slowdowns) == (1, 1, 2)
+
+
+def test_a_reset_forgets_everything_but_the_slots_that_were_taken():
+    pace, trail = Pace(interval_us=1_000), Trail()
+    state, _ = limiter.reserve(PaceState(), pace, trail, now_us=MINUTE_US, wait_us_max=0)
+    slow = limiter.adapt(state, pace, trail, Feedback.RATE_LIMIT, now_us=MINUTE_US, retry_after_s=9.0)
+    fresh = reset(slow)
+    assert fresh == PaceState(arrival_us=state.arrival_us, slowdowns=1)
 
 
 def test_a_quota_below_one_is_refused():
