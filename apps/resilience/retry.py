@@ -3,7 +3,10 @@
 Full jitter (a delay drawn evenly from 0 to the step) spreads the callers best:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/. The budget keeps an outage from being
 made worse: over any run of calls, repeats stay at or under a tenth of the first attempts, with a small advance so
-that a process that has just started may repeat too; the advance is paid back before new credit grows.
+that a process that has just started may repeat too; the advance is paid back before new credit grows. Each process keeps
+its own budget, and from its thirtieth call on it has made at most a tenth more calls than it was asked for: so have four
+processes with 500 calls each, together. What counts besides is that no layer above or below repeats in silence: the HTTP
+library's own repeats are switched off in `session.py`.
 """
 
 from __future__ import annotations
