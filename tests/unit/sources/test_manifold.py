@@ -97,6 +97,10 @@ def test_an_end_pays_as_it_says_and_a_share_counts_only_when_it_is_the_end(resol
     assert record.resolution.resolved_at == datetime(2026, 6, 21, 0, 0, tzinfo=UTC)
 
 
+def test_a_share_that_is_not_the_end_is_not_even_read():
+    assert read(manifold_resolved("YES", resolutionProbability="unknown")).resolution.payouts == (D(1), D(0))
+
+
 def test_the_list_is_read_by_offset_until_a_page_is_empty_also_when_pages_are_cut_in_silence():
     first = [manifold_market(id=f"a{number}") for number in range(3)]
     caller = Answers(*bodies([*first, manifold_market(id="m", outcomeType="POLL")], [manifold_market(id="b")], []))
