@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
+from django.urls import reverse
 
 from apps.audit.models import Event as AuditEvent
 from apps.markets import selectors, services
@@ -225,3 +226,36 @@ def test_two_loaders_of_the_same_answer_store_it_once():
         thread.join()
     assert sorted((count.markets, count.stored, count.unchanged) for count in counts) == [(0, 0, 5), (2, 5, 0)]
     assert (Market.objects.count(), BookmakerOdds.objects.count()) == (2, 5)
+
+
+def test_odds_of_more_digits_than_are_kept_are_unchanged_when_they_come_again():
+    long = offer(odds=("2.00000000004", "3.33333333333333", "4.0"))
+    store(*long)
+    assert store(*long, at=NOW + HOUR).unchanged == 3
+
+
+def test_a_match_that_was_moved_moves_its_markets_at_once():
+    store(*offer())
+    later = match(starts_at=KICK_OFF + 24 * HOUR)
+    assert store(*offer(), of=later, at=NOW + timedelta(minutes=1)).unchanged == 3
+    assert (Market.objects.get().closes_at, Event.objects.get().starts_at) == (KICK_OFF + 24 * HOUR,) * 2
+
+
+def test_a_match_that_began_closes_its_markets_and_an_unchanged_one_is_listed_again_in_a_while():
+    store(*offer())
+    store(*offer(), at=NOW + timedelta(minutes=59))
+    assert Market.objects.get().last_seen_at == NOW
+    store(*offer(), at=NOW + HOUR)
+    assert Market.objects.get().last_seen_at == NOW + HOUR
+    store(*offer(suspended=True), of=match(status="live"), at=NOW + HOUR + timedelta(minutes=1))
+    assert Market.objects.get().state == "closed"
+
+
+def test_people_of_staff_see_the_odds_in_the_admin(admin_client):
+    store(*offer())
+    page = admin_client.get(reverse("admin:markets_bookmakerodds_changelist"))
+    assert (page.status_code, b"bet365" in page.content) == (200, True)
+    row = BookmakerOdds.objects.first()
+    assert row is not None
+    assert admin_client.get(reverse("admin:markets_bookmakerodds_change", args=[row.pk])).status_code == 200
+    assert str(row) == f"{row.outcome_id} bet365 {row.odds}"

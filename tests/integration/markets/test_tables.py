@@ -13,7 +13,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.markets import selectors, services
 from apps.markets.models import Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
-from apps.markets.types import BookCounts, CandleCounts, CatalogueCounts, RollCounts
+from apps.markets.types import BookCounts, CandleCounts, CatalogueCounts, MatchCounts, OddsCounts, RollCounts
 from apps.sources.errors import UnknownSource
 from tests.integration.markets.making import BY, NOW, SECOND, book, candle, listed, store, store_books, store_candles, won
 
@@ -76,6 +76,8 @@ LOCKS = (
     "markets.candles.nowhere.^GSPC",
     "markets.roll",
     "markets.resolve-rolled",
+    "markets.odds.nowhere",
+    "markets.matches.nowhere",
 )
 
 
@@ -90,6 +92,8 @@ def test_a_tick_leaves_at_once_when_another_process_is_at_it():
         assert services.refresh_candles(source="nowhere", symbol="^GSPC", **common) == CandleCounts()
         assert services.roll_markets(**common) == RollCounts()
         assert services.resolve_rolled(**common) == 0
+        assert services.refresh_odds(source="nowhere", **common) == OddsCounts()
+        assert services.refresh_match_results(source="nowhere", **common) == MatchCounts()
         other.execute("SELECT pg_advisory_unlock_all()")
     with pytest.raises(UnknownSource):
         services.refresh_catalogue(source="nowhere", **common)
