@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from apps.resilience.breaker import BreakerPhase
 from apps.resilience.clock import Clock
-from apps.resilience.errors import KitError, PaceExceeded
-from apps.resilience.exchange import Journey, Request, Response
+from apps.resilience.errors import KitError
+from apps.resilience.exchange import Request, Response
 from apps.resilience.lanes import Lane
-from apps.resilience.layers import Layers, Slot
-from apps.resilience.limiter import Reservation
+from apps.resilience.layers import Layers
+from apps.resilience.slots import Slots
 
 Outcome = Response | KitError
 Ask = Callable[[Request], Awaitable[Response]]
@@ -59,51 +59,35 @@ class Batch:
         """
         outcomes: list[Outcome | None] = [None] * len(requests)
         errands = errands_of(requests)
-        slots = self._no_slots() if ask else await self._slots(len(errands))
+        slots = None if ask else self._slots(len(errands))
         work = iter(errands)
 
         async def worker() -> None:
             for errand in work:
-                outcome = await self._outcome(errand.request, next(slots, None), ask)
+                outcome = await self._outcome(errand.request, slots, ask)
                 for place in errand.places:
                     outcomes[place] = outcome
 
         await _all(worker, min(concurrency, len(errands)))
         return [outcome for outcome in outcomes if outcome is not None]
 
-    async def _outcome(self, request: Request, slot: Slot | KitError | None, ask: Ask | None) -> Outcome:
-        if isinstance(slot, KitError):
-            return slot
+    async def _outcome(self, request: Request, slots: Slots | None, ask: Ask | None) -> Outcome:
         try:
             if ask is not None:
                 return await ask(request)
+            slot = None if slots is None or self._is_refusing() else await slots.take()
             return await self._layers.travel(request, self._lane, ends_s=self._ends_s, slot=slot)
         except KitError as error:
             return error
 
-    async def _slots(self, count: int) -> Iterator[Slot | KitError]:
-        """Reserve slots for all in one trip; who gets none within the deadline is refused at once."""
-        limiter, breaker = self._lane.limiter, self._lane.breaker
-        if limiter is None or count < 2 or (breaker is not None and breaker.phase is not BreakerPhase.CLOSED):
-            return self._no_slots()
-        began_s = self._clock.monotonic_s()
-        try:
-            reservation = await limiter.reserve(count, wait_s_max=max(0.0, self._ends_s - began_s))
-        except KitError as error:
-            return iter([error] * count)
-        return self._slots_of(reservation, count, began_s)
+    def _slots(self, count: int) -> Slots | None:
+        limiter = self._lane.limiter
+        return None if limiter is None else Slots(limiter, self._clock, count=count, ends_s=self._ends_s)
 
-    def _slots_of(self, reservation: Reservation, count: int, began_s: float) -> Iterator[Slot | KitError]:
-        taken = reservation.count if reservation.granted else 0
-        for index in range(taken):
-            yield Slot(began_s + reservation.wait_of_s(index), reservation)
-        for index in range(taken, count):
-            error = PaceExceeded(f"no free slot for {self._lane.policy.key} in time", retry_after_s=reservation.wait_of_s(index))
-            error.journey = Journey()
-            yield error
-
-    def _no_slots(self) -> Iterator[Slot | KitError]:
-        return iter(())
+    def _is_refusing(self) -> bool:
+        """Say whether the breaker will refuse, or let through a probe: neither needs a slot beforehand."""
+        breaker = self._lane.breaker
+        return breaker is not None and breaker.phase is not BreakerPhase.CLOSED
 
 
 async def _all(worker: Callable[[], Awaitable[None]], count: int) -> None:

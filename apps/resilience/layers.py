@@ -28,6 +28,7 @@ from apps.resilience.limiter import Feedback, Reservation
 from apps.resilience.limiters import Limiter
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
+from apps.resilience.slots import Slot
 from apps.resilience.verdicts import feedback_on, verdict_on
 
 
@@ -41,14 +42,6 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
-
-
-@dataclass(slots=True)
-class Slot:
-    """A place in time that was reserved beforehand: when it is, on the clock of durations, and in which reservation."""
-
-    at_s: float
-    reservation: Reservation
 
 
 @dataclass(slots=True)
@@ -180,20 +173,20 @@ class Layers:
         try:
             answer = await self._placed(call)
         except KitError as error:
-            await self._tell_limiter(limiter, reservation, error)
+            await self._tell_limiter(call, limiter, reservation, error)
             raise
         if not limiter.note_success(reservation):
             await limiter.flush()
         return answer
 
     async def _slot(self, call: _Call, limiter: Limiter) -> Reservation:
-        """Wait for the slot that the call has, or take one; what was reserved before a pause began is worth nothing."""
+        """Wait for the slot that the call has, or take one; what was reserved before the other side refused is worth nothing."""
         began_s, slot = self._tick(), call.slot
         if slot is not None:
             if slot.at_s > began_s:
                 await self._sleep_s(slot.at_s - began_s)
                 call.journey.wait_s += self._tick() - began_s
-            if not limiter.is_paused():
+            if not slot.booking.is_void and not limiter.is_paused():
                 return slot.reservation
         began_s = self._tick()
         try:
@@ -202,9 +195,11 @@ class Layers:
             call.journey.wait_s += self._tick() - began_s
         return reservation
 
-    async def _tell_limiter(self, limiter: Limiter, reservation: Reservation, error: KitError) -> None:
+    async def _tell_limiter(self, call: _Call, limiter: Limiter, reservation: Reservation, error: KitError) -> None:
         feedback = feedback_on(error)
         if feedback is Feedback.RATE_LIMIT:
+            if call.slot is not None:
+                call.slot.booking.is_void = True
             await limiter.on_rate_limit(error.retry_after_s, reservation=reservation)
         elif feedback is Feedback.ERROR:
             await limiter.on_error(reservation=reservation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -146,7 +147,7 @@ def test_who_gets_no_slot_within_the_deadline_is_refused_and_not_sent():
     desk = Desk()
     outcomes = desk.fetch(urls(*range(1, 11)), concurrency=1, pace=Pace(interval_us=10_000_000), deadline_s=35)
     assert told(outcomes) == [1, 2, 3, 4] + [PaceExceeded] * 6
-    assert [outcome.retry_after_s for outcome in outcomes[4:]] == [40.0, 50.0, 60.0, 70.0, 80.0, 90.0]
+    assert [outcome.retry_after_s for outcome in outcomes[4:]] == [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]
     assert len(desk.upstream.requests) == 4
 
 
@@ -162,6 +163,31 @@ def test_a_pause_in_the_middle_makes_the_slots_behind_it_worthless():
     assert told(outcomes) == [HttpStatus, 2, 3]
     assert desk.clock.now_s() - 1_700_000_000.0 >= 20
     assert outcomes[1].journey.wait_s >= 19
+
+
+def test_a_refusal_without_a_word_about_time_makes_the_other_slots_of_the_batch_worthless():
+    starts: list[float] = []
+    script = [*[None] * 3, HttpStatus(429)]
+
+    def noting(request: Request) -> Answer | KitError:
+        starts.append(round(desk.clock.now_s() - 1_700_000_000.0, 3))
+        return (script.pop(0) if script else None) or echo(request)
+
+    desk = Desk(noting)
+    outcomes = desk.fetch(urls(*range(1, 10)), concurrency=1, pace=Pace(interval_us=1_000_000), deadline_s=120)
+    assert told(outcomes) == [1, 2, 3, HttpStatus, 5, 6, 7, 8, 9]
+    assert starts[:4] == [0.0, 1.0, 2.0, 3.0]
+    # The slots up to the ninth second are lost; from then on the calls keep the slower pace.
+    assert starts[4] >= 9.0
+    assert min(later - earlier for earlier, later in pairwise(starts[4:])) >= 1.8
+
+
+def test_slots_are_not_taken_further_ahead_than_the_pace_is_sure_to_hold():
+    desk = Desk()
+    outcomes = desk.fetch(urls(*range(1, 41)), concurrency=1, pace=Pace(interval_us=1_000_000), deadline_s=120)
+    assert told(outcomes) == list(range(1, 41))
+    assert desk.clock.now_s() - 1_700_000_000.0 == pytest.approx(39)
+    assert desk.store.asked["reserve"] == 4
 
 
 def test_when_the_breaker_opens_the_rest_is_refused():
