@@ -141,7 +141,7 @@ def key_of(host: str, operation: str = "") -> str:
 
 def tally_of(verdict: Verdict) -> Tally:
     """Return what one call with this verdict adds to the window."""
-    return Tally(calls=verdict is not Verdict.NEUTRAL, failed=verdict is Verdict.FAILURE)
+    return Tally(calls=int(verdict is not Verdict.NEUTRAL), failed=int(verdict is Verdict.FAILURE))
 
 
 def admit(state: BreakerState, rule: BreakerRule, *, now_us: int, token: str) -> tuple[BreakerState, Admission]:

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict
+from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict, tally_of
 from apps.resilience.bridge import bridge
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import BreakerOpen, Refused, StoreUnavailable
@@ -146,8 +146,8 @@ class Breaker(Guarding):
         keeping = self._probes.pop(admission.token, None)
         if keeping is not None:
             keeping.get_loop().call_soon_threadsafe(keeping.cancel)
-        counts = verdict is not Verdict.NEUTRAL
-        tally = Tally(calls=counts, failed=verdict is Verdict.FAILURE, slow=counts and duration_s > self._slow_s)
+        is_slow = verdict is not Verdict.NEUTRAL and duration_s > self._slow_s
+        tally = tally_of(verdict).plus(Tally(slow=int(is_slow)))
         await self._tell(verdict, generation=admission.generation, token=admission.token, tally=tally)
 
     def verdict_on(self, error: BaseException) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis import asyncio as redis_asyncio
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import DataError, NoScriptError, RedisError
 
 from apps.resilience.errors import StoreUnavailable
 
@@ -39,6 +39,8 @@ class Connections:
             return await client.evalsha(script.fingerprint, len(keys), *keys, *arguments)
         except NoScriptError:
             return await answer(client.eval(script.text, len(keys), *keys, *arguments))
+        except DataError:
+            raise  # what we sent was wrong: the server is not to blame
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 

@@ -1,6 +1,6 @@
 """A vendor that allows fewer calls than it publishes: the limiter finds the true quota and then stays just below it.
 
-The learning time that is allowed is ten minutes; for token buckets, whose depth nobody knows, 450 calls' worth when
+The learning time that is allowed is ten minutes; for token buckets, whose depth nobody knows, 15, or 450 calls' worth when
 that is longer (30 minutes at 15 calls a minute).
 """
 
@@ -19,7 +19,7 @@ SEEDS = (1, 2, 3)
 
 
 def learning_minutes(kind: type[Vendor], quota: int) -> int:
-    return 10 if kind in (FixedWindow, SlidingWindow) else max(10, 450 // quota)
+    return 10 if kind in (FixedWindow, SlidingWindow) else max(15, 450 // quota)
 
 
 def play(kind: type[Vendor], quota: int, published: int, *, tells_retry_after: bool, seed: int) -> tuple[float, float, Caller]:
