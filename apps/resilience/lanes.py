@@ -67,6 +67,13 @@ class Lanes:
         """Return the breakers of this process that bear this key, whatever their rules."""
         return [breaker for (name, _), breaker in self._breakers.items() if name == key]
 
+    async def reset(self, key: str) -> None:
+        """Close the breakers of `key`, of its hosts and operations too, and forget its pace; seen here at once."""
+        await self.store.reset(key)
+        for breaker in list(self._breakers.values()):
+            if breaker.key == key or breaker.key.startswith(f"{key_of(key)}/"):
+                await breaker.reset()
+
     def _make(self, policy: Policy) -> Lane:
         key = policy.key
         return Lane(

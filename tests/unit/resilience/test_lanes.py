@@ -107,6 +107,23 @@ def test_a_breaker_watches_over_the_key_the_host_or_the_operation(grain, ends):
     assert asyncio.run(scene()) == ends
 
 
+@pytest.mark.parametrize("grain", list(Grain))
+def test_a_reset_by_hand_is_seen_by_the_next_call(grain):
+    upstream = ScriptedUpstream(TimedOut(), TimedOut(), b"well")
+    client = Client(store=MemoryStore(), transport=upstream)
+    policy = Policy(key="Vendor", grain=grain, breaker=BreakerRule(failures=2), retry=NO_RETRY)
+    request = Request(operation="ask", url="https://v.example/")
+
+    async def scene() -> bytes:
+        for error in (TimedOut, TimedOut, BreakerOpen):
+            with pytest.raises(error):
+                await client.send(request, policy)
+        await client.reset("Vendor")
+        return (await client.send(request, policy)).body
+
+    assert asyncio.run(scene()) == b"well"
+
+
 class Hanging:
     """One key hangs until the end; the others answer at once."""
 
