@@ -58,7 +58,7 @@ def windows(symbols: Symbols) -> tuple[Interval, ...]:
     return (
         _ask("catalogue", "polymarket_gamma", every_s=60, name="catalogue"),
         _ask("books", "polymarket_clob", every_s=15, name="books"),
-        _ask("catalogue", "kalshi", every_s=120),
+        _ask("catalogue", "kalshi", every_s=900),
         _ask("books", "kalshi", every_s=60),
         _ask("catalogue", "manifold", every_s=300),
         _ask("odds", "goalserve", every_s=300),

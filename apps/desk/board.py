@@ -13,6 +13,7 @@ from apps.desk.types import BoardRow, RolledRow
 from apps.forecasts import selectors as forecasts
 from apps.forecasts.types import ForecastView
 from apps.markets import selectors as markets
+from apps.markets.prices import is_placeholder
 from apps.markets.types import MarketView, Price
 from apps.monitoring.freshness import BOOK_AGE_MAX_S, is_fresh
 
@@ -66,8 +67,8 @@ def board_row(
 
 
 def mid_of(price: Price | None) -> Decimal | None:
-    """Return the middle of bid and ask where both are there."""
-    if price is None or price.bid is None or price.ask is None:
+    """Return the middle of bid and ask where both are there and say something: 0.01 against 0.99 is no price."""
+    if price is None or price.bid is None or price.ask is None or is_placeholder(price.bid, price.ask):
         return None
     return (price.bid + price.ask) / TWO
 
