@@ -16,6 +16,7 @@ from apps.sources.errors import BadAnswer
 from apps.sources.strict import decoder, excerpt_of
 
 WINDOW_BYTES = 64 * 1024
+VALUE_BYTES_MAX = 8 * 1024 * 1024  # no honest value is as large; one that is would be held whole after all
 SPACE = re.compile(rb"[ \t\r\n]*")
 START = 0xEF, 0xBB, 0xBF  # the byte order mark of UTF-8, which JSON must not have and some vendors send
 
@@ -75,6 +76,8 @@ class Puller:
             except (ValueError, RecursionError) as error:
                 if is_last or isinstance(error, RecursionError):
                     self._fail(type(error).__name__)
+                if size >= VALUE_BYTES_MAX:
+                    self._fail(f"a value that does not end within {VALUE_BYTES_MAX} bytes")
             else:
                 # A number at the very end of a window may go on in the next one.
                 if is_last or end < len(text):

@@ -172,7 +172,7 @@ def ends(stream: Stream) -> dict[str, tuple[str, list[int]] | None]:
 def test_every_recorded_market_is_read_to_its_end(name, lines, expected):
     stream = replayed(name)
     assert stream.rejected == []
-    assert len(lines_of(unpacked(DATA / "betfair_streams" / name))) == lines
+    assert sum(1 for _ in lines_of(unpacked(DATA / "betfair_streams" / name))) == lines
     assert ends(stream) == expected
 
 

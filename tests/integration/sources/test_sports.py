@@ -66,6 +66,7 @@ def test_goalserve_without_a_key_is_off(vendor):
 def test_only_goalserve_and_recordings_may_answer_with_a_hundred_megabytes():
     large = {slug for slug, vendor in registry.VENDORS.items() if vendor.body_bytes_max > 16 * 1024 * 1024}
     assert large == {"goalserve", "betfair_stream"}
+    assert registry.vendor_of("football_data").body_bytes_max == 4 * 1024 * 1024
     assert registry.connection_of(registry.vendor_of("goalserve")).policy.body_bytes_max == 100 * 1024 * 1024
 
 

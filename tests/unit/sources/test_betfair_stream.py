@@ -261,6 +261,7 @@ def test_a_message_that_goes_back_in_time_is_refused_and_changes_nothing():
         (line(change({**definition(), "runners": []})), "runners are none, too many or named twice"),
         (b'{"op":"mcm","pt":"x"}', "pt is not a number"),
         (b'{"op":"ocm","pt":1}', "op is not mcm"),
+        (b" " * 5_000_000 + b"1", "the line is longer than 4194304 bytes"),
         (b"[]", "the row is not an object"),
         (b'{"op":"mcm","pt":NaN}', "the body "),
     ],

@@ -202,6 +202,12 @@ def test_a_file_of_too_many_rows_is_not_believed():
         feed.read_results(file(*[ROW] * 5_001), KEY)
 
 
+def test_no_more_faults_are_kept_than_the_quarantine_takes():
+    rows = [f"E0,16/08/2024,A{n},B,1,0,H,x,x,x" for n in range(300)]
+    gathered = feed.read_odds(file(*rows, header=ODDS + "B365H,B365D,B365A"), KEY, NOW)
+    assert (len(gathered.rejected), gathered.records) == (500, ())
+
+
 @given(st.binary(max_size=300))
 def test_whatever_the_bytes_nothing_else_is_raised(body):
     for start in (b"", b"Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,AHh,B365AHH\r\n"):

@@ -165,6 +165,17 @@ def test_a_cut_body_gives_nothing_at_all():
             feed.read_odds(body[:end], NOW)
 
 
+def test_an_answer_of_too_many_matches_is_not_believed():
+    body = b'{"scores": {"categories": [{"matches": [' + b"{}," * 60_000 + b"{}]}]}}"
+    with pytest.raises(BadAnswer, match="more than 50000 matches"):
+        feed.read_odds(body.replace(b"{},", b'{"id":1},'), NOW)
+
+
+def test_no_more_faults_are_kept_than_the_quarantine_takes():
+    gathered = read(answer(*[match(id="") for _ in range(600)]))
+    assert (len(gathered.rejected), gathered.records) == (500, ())
+
+
 def test_an_answer_without_scores_is_not_believed():
     for body in (b'{"error": "no access"}', b"[]", b"null", b"<html>", b'{"scores": []}'):
         with pytest.raises(BadAnswer):

@@ -81,3 +81,9 @@ def test_a_byte_order_mark_is_passed_over():
 def test_nothing_else_is_ever_raised(body):
     with suppress(BadAnswer):
         pulled(body)
+
+
+def test_a_value_that_would_have_to_be_held_whole_is_refused():
+    assert pulled(json.dumps(["a" * 7_000_000]).encode()) == ["a" * 7_000_000]
+    with pytest.raises(BadAnswer, match="does not end within"):
+        pulled(json.dumps({"a": "a" * 9_000_000, "b": 1}).encode())

@@ -9,10 +9,11 @@ what was known is replaced (https://docs.developer.betfair.com, Exchange Stream 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from io import BytesIO
 
 from apps.sources.errors import BadAnswer, BadRow
 from apps.sources.strict import Row, moment_of_milliseconds, parse_json
@@ -21,6 +22,7 @@ MARKET_ID = re.compile(r"1\.\d{6,12}", re.ASCII)
 ODDS_MIN, ODDS_MAX = Decimal("1.01"), Decimal(1000)
 SIZE_MAX = Decimal(10) ** 12
 RUNNERS_MAX = 1_000
+LINE_BYTES_MAX = 4 * 1024 * 1024  # images of whole subscriptions are seen at 0.2 MB
 QUIET = frozenset({"connection", "status"})  # messages that carry no market
 STATES = frozenset({"INACTIVE", "OPEN", "SUSPENDED", "CLOSED"})
 FATES = frozenset({"ACTIVE", "WINNER", "LOSER", "PLACED", "REMOVED", "REMOVED_VACANT", "HIDDEN"})
@@ -85,6 +87,8 @@ class Message:
 
 def read_line(line: bytes) -> Message | None:
     """Read one line; None for messages that are about the connection only. Raises BadRow."""
+    if len(line) > LINE_BYTES_MAX:
+        raise BadRow(f"the line is longer than {LINE_BYTES_MAX} bytes")
     try:
         row = Row(parse_json(line))
     except BadAnswer as error:
@@ -173,6 +177,6 @@ def _one_of(row: Row, name: str, allowed: frozenset[str]) -> str:
     return text
 
 
-def lines_of(body: bytes) -> Sequence[bytes]:
-    """Return the lines that hold anything."""
-    return [line for line in body.split(b"\n") if line.strip()]
+def lines_of(body: bytes) -> Iterator[bytes]:
+    """Yield the lines that hold anything, without a second copy of the body."""
+    return (line for line in BytesIO(body) if line.strip())

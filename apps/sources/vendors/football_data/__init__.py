@@ -6,6 +6,7 @@ as season and division ("2526/E0").
 
 from apps.sources.ports import Vendor
 from apps.sources.vendors.football_data.check import check
+from apps.sources.vendors.football_data.client import BODY_BYTES_MAX
 from apps.sources.vendors.football_data.feed import match_results, odds
 
 VENDOR = Vendor(
@@ -18,4 +19,5 @@ VENDOR = Vendor(
     match_results=match_results,
     default_keys=("2425/E0", "2425/D1", "2425/I1", "2425/SP1", "2425/F1"),
     fresh_s=None,
+    body_bytes_max=BODY_BYTES_MAX,
 )

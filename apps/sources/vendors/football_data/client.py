@@ -11,6 +11,7 @@ import re
 from apps.sources.errors import NotAtVendor
 from apps.sources.ports import Caller, Reply
 
+BODY_BYTES_MAX = 4 * 1024 * 1024  # a season is a few hundred kilobytes
 KEY = re.compile(r"(\d{2})(\d{2})/([A-Z]{1,3}\d?C?)", re.ASCII)
 
 

@@ -7,7 +7,7 @@ date and teams, since the files have none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -24,6 +24,7 @@ from apps.sources.vendors.football_data.columns import PriceColumn, price_column
 
 T = TypeVar("T")
 SPORT = "soccer"
+REJECTED_MAX = 500  # as many as the quarantine keeps of one answer
 KEY_LENGTH = 70  # what later rooms add to it must fit too
 Row = Mapping[str, str]
 
@@ -57,13 +58,16 @@ def read_odds(body: bytes, key: str, received_at: datetime) -> Gathered[OddsReco
     columns = price_columns(file.header)
     faults: list[Rejected] = []
 
+    def note(found: Iterable[Rejected]) -> None:
+        faults.extend(list(found)[: REJECTED_MAX - len(faults)])
+
     def read(row: Row) -> OddsRecord | None:
         lines, unread = _lines(row, columns)
-        faults.extend(unread)
+        note(unread)
         if not lines:
             return None
         record, refused = gates.believable(OddsRecord(match=as_match(row, key), lines=tuple(lines), received_at=received_at))
-        faults.extend(refused)
+        note(refused)
         return record
 
     found = _each(file.rows, key, read)

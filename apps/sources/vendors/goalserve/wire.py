@@ -18,6 +18,7 @@ from apps.sources.pulling import Puller
 from apps.sources.strict import excerpt_of, moment_of_milliseconds
 
 TEXT_LENGTH = 200
+MATCHES_MAX = 50_000
 
 
 @dataclass(slots=True)
@@ -71,7 +72,10 @@ def walk(body: bytes) -> Iterator[tuple[Frame, object]]:
     for name in puller.members():
         if name == "scores":
             has_scores = True
-            yield from _scores(puller, frame)
+            for count, found in enumerate(_scores(puller, frame)):
+                if count == MATCHES_MAX:
+                    raise BadAnswer(f"the answer holds more than {MATCHES_MAX} matches", excerpt=excerpt_of(body))
+                yield found
         else:
             puller.value()
     puller.finish()
