@@ -32,7 +32,8 @@ class Chain:
     old_after: timedelta = timedelta(days=1)
 
 
-CRYPTO = Chain(name="crypto", sources=("coincap", "binance", "coingecko"), old_after=timedelta(hours=1))
+# Each of these answers for many coins in a call or two: who has not by then is passed over.
+CRYPTO = Chain(name="crypto", sources=("coincap", "binance", "coingecko"), timeout_s=8.0, old_after=timedelta(hours=1))
 # A price of Friday is the price until Tuesday when Monday is a holiday.
 STOCKS = Chain(name="stocks", sources=("yahoo", "alphavantage", "finnhub"), old_after=timedelta(days=5))
 NEWS = Chain(name="news", sources=("newsapi", "google_news", "finnhub"), mode="all")
@@ -61,7 +62,8 @@ class Gleaned:
     def failed(self, slug: str, error: Exception, duration_s: float = 0.0) -> None:
         """Note that a source brought nothing."""
         self.failures[slug] = error
-        self.parts[slug] = Part(source=slug, state="failed", reason=str(error), duration_s=duration_s)
+        reason = str(error).removeprefix(f"{slug}: ")
+        self.parts[slug] = Part(source=slug, state="failed", reason=reason, duration_s=duration_s)
 
     def brought(self, slug: str, tickers: Sequence[TickerRecord], duration_s: float) -> None:
         """Take in what a source brought; what another brought before it stands."""

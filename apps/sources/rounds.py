@@ -61,7 +61,7 @@ class Round:
 
     def told(self, error: AllSourcesFailed) -> str:
         """Return in a line how it went with every source."""
-        said = {slug: str(failure) for slug, failure in error.failures.items()}
+        said = {slug: str(failure).removeprefix(f"{slug}: ") for slug, failure in error.failures.items()}
         return "; ".join(f"{slug}: {self.closed.get(slug) or said.get(slug, 'not asked')}" for slug in self.chain.sources)
 
     async def _ask(self, slug: str, symbols: Sequence[str]) -> Sequence[TickerRecord]:

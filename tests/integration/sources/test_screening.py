@@ -254,6 +254,6 @@ def test_prices_of_one_source_are_fetched_alone(exchanges):
     batch = services.fetch_tickers(source="yahoo", symbols=("AAPL", "NOPE"), now=datetime.now(tz=UTC), by="test")
     assert [ticker.symbol for ticker in batch.records] == ["AAPL"]
     assert [(fault.key, fault.reason) for fault in batch.rejected] == [("NOPE", "the vendor does not know it")]
-    counts = services.fetch_everything(source="finnhub", keys=[], now=datetime.now(tz=UTC), by="test")
+    counts = services.fetch_everything(source="coingecko", keys=[], now=datetime.now(tz=UTC), by="test")
     assert [(count.operation, count.records) for count in counts] == [("tickers", 3)]
-    assert registry.vendor_of("finnhub").default_keys == SHARES
+    assert registry.vendor_of("coingecko").default_keys == COINS
