@@ -105,9 +105,7 @@ class Client:
 
     async def reset(self, key: str) -> None:
         """Close the breaker of `key` by hand and let its pace start afresh: here at once, elsewhere within a second."""
-        await self._store.reset(key)
-        for breaker in self._layers.lanes.breakers_named(key):
-            await breaker.look()
+        await self._layers.lanes.reset(key)
 
     async def close(self) -> None:
         """Close connections; the client cannot be used afterwards."""

@@ -63,10 +63,6 @@ class Lanes:
             return self._breaker(key_of(policy.key, request.operation), policy.breaker)
         return self._breaker(key_of(policy.key, host_of(request.url)[0]), policy.breaker)
 
-    def breakers_named(self, key: str) -> list[Breaker]:
-        """Return the breakers of this process that bear this key, whatever their rules."""
-        return [breaker for (name, _), breaker in self._breakers.items() if name == key]
-
     async def reset(self, key: str) -> None:
         """Close the breakers of `key`, of its hosts and operations too, and forget its pace; seen here at once."""
         await self.store.reset(key)

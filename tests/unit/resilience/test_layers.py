@@ -29,17 +29,20 @@ class Desk:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
         self.policy = Policy(key="vendor", **policy)
-        self.layers = Layers(transport=self.transport, store=self.store, clock=self.clock, hooks=[self.hear], draw=lambda: 0.5)
+        self.layers = Layers(transport=self, store=self.store, clock=self.clock, hooks=[self.hear], draw=lambda: 0.5)
 
     def hear(self, event: Event) -> None:
         self.events.append(event)
 
-    async def transport(self, request: Request, policy: Policy, left_s: float) -> Answer:
+    async def __call__(self, request: Request, policy: Policy, left_s: float) -> Answer:
         self.sent_at_s.append(self.clock.now_s() - 1_700_000_000.0)
         line = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(line, KitError):
             raise line
         return Answer(status=200, headers={}, body=line, received_at_s=self.clock.now_s())
+
+    async def close(self) -> None:
+        self.script.clear()
 
     def send(self, request: Request = ASK):
         return asyncio.run(self.layers.send(request, self.policy))
@@ -142,10 +145,12 @@ def test_an_attempt_that_is_broken_off_gives_its_probe_back():
     async def scene():
         desk = Desk(b"yes")
 
-        async def forever(*_):
-            await asyncio.Event().wait()
+        class Forever(Desk):
+            async def __call__(self, request: Request, policy: Policy, left_s: float) -> Answer:
+                await asyncio.Event().wait()
+                raise AssertionError
 
-        layers = Layers(transport=forever, store=desk.store, clock=desk.clock)
+        layers = Layers(transport=Forever(b"never"), store=desk.store, clock=desk.clock)
         task = asyncio.create_task(layers.send(ASK, Policy(key="vendor", breaker=BreakerRule(failures=1, open_s=0))))
         admission = await desk.store.admit("vendor", BreakerRule(failures=1, open_s=0))
         await desk.store.report("vendor", BreakerRule(failures=1, open_s=0), Verdict.FAILURE, generation=admission.generation)
