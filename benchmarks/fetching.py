@@ -18,7 +18,7 @@ DOCUMENTS = 1_000
 CONNECTIONS = 100
 LATENCY_MS = 100
 INSTRUMENTS = 30
-LAYERS = "address filter, retry, breaker and limiter on Valkey, bulkhead, deadline, body cap"
+LAYERS = "address filter, retry, breaker and limiter on Valkey, bulkhead, deadline, body cap; no cache rule"
 AIOHTTP = f"aiohttp {version('aiohttp')}"
 
 
