@@ -8,7 +8,7 @@ calls as were granted in the window before it. The floor, the fastest interval t
                grows (doubling first when the trail was shorter than a window, as a bucket may then hold much more)
     bisecting  a trial failed: the next one lies half-way between what went well and what did not
     settled    both are within 8 %: only a trial of 2 %, at the earliest after 10 windows and 1,000 good answers; each
-               failure doubles that patience
+               failure doubles that patience, a success cuts it to 3 windows and 300 answers
 
 A failed trial goes back to the floor before it. A refusal without a trial makes the floor 3 % slower, or more when
 the trail was full and shows that fewer calls were granted. Refusals in a row, with no good answer between, are one.
@@ -31,8 +31,8 @@ SLOWEST_FACTOR = 64  # an interval never grows beyond this many published ones, 
 STEP_UNSURE, STEP_LIKELY, STEP_SETTLED, STEP_MAX = 1000, 150, 20, 1000  # thousandths
 STEP_GROWTH = 3
 TRIAL_WINDOWS = 1.1
-PATIENCE_FIRST, PATIENCE_MAX = 10, 160  # windows
-SUCCESSES_SETTLED = 1000
+PATIENCE_AFTER_PASS, PATIENCE_FIRST, PATIENCE_MAX = 3, 10, 160  # windows
+QUIET_PER_WINDOW = 100  # good answers for each window of patience
 QUIET_MIN = 10  # fewer good answers since the last refusal say nothing about the pace that was achieved
 BUSY = 0.8  # a window proves something only when this share of its slots was used
 
@@ -155,7 +155,7 @@ def _failed_trial(learned: Learned) -> Learned:
     """Go back to what went well."""
     patience = learned.patience
     if learned.good_us <= learned.floor_us * SETTLED_RATIO:
-        patience = min(patience * 2, PATIENCE_MAX)
+        patience = min(max(patience * 2, PATIENCE_FIRST), PATIENCE_MAX)
     return replace(learned, floor_us=learned.good_us, good_us=0, bad_us=learned.floor_us, step=STEP_SETTLED, patience=patience)
 
 
@@ -182,16 +182,16 @@ def after_successes(learned: Learned, count: int, *, interval_us: int, window_us
         learned = _passed_trial(learned)
     if learned.floor_us <= interval_us:
         return learned
-    if learned.is_settled and (quiet_us < window_us * learned.patience or learned.quiet < SUCCESSES_SETTLED):
+    if learned.is_settled and (quiet_us < window_us * learned.patience or learned.quiet < learned.patience * QUIET_PER_WINDOW):
         return learned
     return _trial(learned, interval_us=interval_us, now_us=now_us)
 
 
 def _passed_trial(learned: Learned) -> Learned:
-    """Keep the faster floor. When what was thought too fast went well, or a settled pace moved, nothing is known any more."""
-    is_known = learned.bad_us < learned.floor_us and learned.good_us > learned.bad_us * SETTLED_RATIO
-    bad_us = learned.bad_us if is_known else 0
-    return replace(learned, good_us=0, bad_us=bad_us, step=min(learned.step * STEP_GROWTH, STEP_MAX))
+    """Keep the faster floor; when even what was known as too fast went well, nothing is known any more."""
+    bad_us = learned.bad_us if learned.bad_us < learned.floor_us else 0
+    patience = PATIENCE_AFTER_PASS if learned.is_settled else learned.patience
+    return replace(learned, good_us=0, bad_us=bad_us, step=min(learned.step * STEP_GROWTH, STEP_MAX), patience=patience)
 
 
 def _trial(learned: Learned, *, interval_us: int, now_us: int) -> Learned:

@@ -74,8 +74,9 @@ local SLOWEST = {learning.SLOWEST_FACTOR}
 local STEP_UNSURE, STEP_LIKELY, STEP_SETTLED = {learning.STEP_UNSURE}, {learning.STEP_LIKELY}, {learning.STEP_SETTLED}
 local SURE_RATIO, ECHO_SHARE = {learning.SURE_RATIO}, {learning.ECHO_SHARE}
 local STEP_MAX, STEP_GROWTH, TRIAL_WINDOWS = {learning.STEP_MAX}, {learning.STEP_GROWTH}, {learning.TRIAL_WINDOWS}
-local PATIENCE_FIRST, PATIENCE_MAX = {learning.PATIENCE_FIRST}, {learning.PATIENCE_MAX}
-local SUCCESSES_SETTLED, BUSY, QUIET_MIN = {learning.SUCCESSES_SETTLED}, {learning.BUSY}, {learning.QUIET_MIN}
+local PATIENCE_AFTER_PASS, PATIENCE_FIRST = {learning.PATIENCE_AFTER_PASS}, {learning.PATIENCE_FIRST}
+local PATIENCE_MAX = {learning.PATIENCE_MAX}
+local QUIET_PER_WINDOW, BUSY, QUIET_MIN = {learning.QUIET_PER_WINDOW}, {learning.BUSY}, {learning.QUIET_MIN}
 local PER_STEP, FASTER = {limiter.SUCCESSES_PER_STEP}, {limiter.FASTER}
 local ON_LIMIT, ON_ERROR = {limiter.SLOWER_ON_LIMIT}, {limiter.SLOWER_ON_ERROR}
 local SLOWEST_LEARNED = {limiter.SLOWEST_FACTOR_LEARNED}
@@ -118,7 +119,9 @@ local function still_refused(estimate)
 end
 
 local function failed_trial()
-  if p.good <= p.floor * SETTLED_RATIO then p.patience = math.min(p.patience * 2, PATIENCE_MAX) end
+  if p.good <= p.floor * SETTLED_RATIO then
+    p.patience = math.min(math.max(p.patience * 2, PATIENCE_FIRST), PATIENCE_MAX)
+  end
   p.floor, p.good, p.bad, p.step = p.good, 0, p.floor, STEP_SETTLED
 end
 
@@ -175,11 +178,12 @@ local function learn_from_successes(count)
   local quiet = now - p.quiet_from
   if quiet < window * TRIAL_WINDOWS or p.quiet * p.floor < quiet * BUSY then return end
   if p.good > 0 then
-    if p.bad >= p.floor or p.good <= p.bad * SETTLED_RATIO then p.bad = 0 end
+    if is_settled() then p.patience = PATIENCE_AFTER_PASS end
+    if p.bad >= p.floor then p.bad = 0 end
     p.good, p.step = 0, math.min(p.step * STEP_GROWTH, STEP_MAX)
   end
   if p.floor <= published then return end
-  if is_settled() and (quiet < window * p.patience or p.quiet < SUCCESSES_SETTLED) then return end
+  if is_settled() and (quiet < window * p.patience or p.quiet < p.patience * QUIET_PER_WINDOW) then return end
   try_faster()
 end
 """
