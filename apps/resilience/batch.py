@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from apps.resilience.breaker import BreakerPhase
 from apps.resilience.clock import Clock
-from apps.resilience.errors import KitError
+from apps.resilience.errors import KitError, TimedOut
 from apps.resilience.exchange import Request, Response
 from apps.resilience.lanes import Lane
 from apps.resilience.layers import Layers
@@ -74,7 +74,7 @@ class Batch:
     async def _outcome(self, request: Request, slots: Slots | None, ask: Ask | None) -> Outcome:
         try:
             if ask is not None:
-                return await ask(request)
+                return await ask(request) if self._clock.monotonic_s() < self._ends_s else TimedOut("no time left for this call")
             slot = None if slots is None or self._is_refusing() else await slots.take()
             return await self._layers.travel(request, self._lane, ends_s=self._ends_s, slot=slot)
         except KitError as error:

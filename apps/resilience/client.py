@@ -73,7 +73,8 @@ class Client:
         """Make many calls (a text is a GET of that address) and return a Response or a KitError for each, in order.
 
         Never raises for one that fails. Equal questions share one call. `concurrency` is the bulkhead's unless it is
-        smaller; `deadline_s`, the policy's unless given, covers all of them together, the waits for slots included.
+        smaller; `deadline_s`, the policy's unless given, covers all of them together, the waits for slots included (under a
+        cache rule, where a load may serve others too, no call begins after it, and each has the policy's own).
         Raises what a `before_request` raised, before anything is sent.
         """
         asked = [Request(operation="fetch", url=request) if isinstance(request, str) else request for request in requests]

@@ -309,6 +309,18 @@ def test_kept_answers_are_served_in_a_batch_too():
     assert (attempts, calls) == ([0, 0, 1, 0], 4)
 
 
+def test_with_a_cache_rule_no_call_begins_after_the_deadline_of_the_batch():
+    async def scene() -> list[Any]:
+        clock = FakeClock()
+        cache = StaleCache(store=MemoryCache(clock=clock), clock=clock)
+        upstream = ScriptedUpstream(echo, clock=clock, latency_s=2)
+        client = Client(store=MemoryStore(clock), clock=clock, transport=upstream, cache=cache)
+        policy = Policy(key="vendor", retry=NO_RETRY, cache=CacheRule(fresh_s=60, early_beta=0))
+        return await client.fetch_batch(urls(1, 2, 3, 4), policy, concurrency=1, deadline_s=3)
+
+    assert told(asyncio.run(scene())) == [1, 2, TimedOut, TimedOut]
+
+
 def test_addresses_are_judged_in_a_batch_too():
     async def scene() -> list[Any]:
         client = Client(store=MemoryStore())
