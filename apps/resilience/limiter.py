@@ -29,6 +29,7 @@ SLOWEST_FACTOR = learning.SLOWEST_FACTOR
 SLOWEST_FACTOR_LEARNED = 4  # once the true quota is known there is no reason to go far below it
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
 MINUTE_S = 60.0
+SPARE_QUOTA_MIN = 10  # of fewer slots none is left free
 WAIT_S_MAX = 86_400.0  # "however long": no slot further ahead is ever taken
 
 
@@ -62,9 +63,12 @@ class Pace:
         if quota < 1:
             raise ValueError(f"a quota must be at least 1 a minute, not {quota}")
         window_us = int(per_s * MICROSECONDS)
-        chosen = max(1, quota // 10) if burst is None else min(max(1, burst), quota)
-        # A full burst and the steady flow may fall into one window: they share the quota.
-        return cls(interval_us=math.ceil(window_us / (quota - chosen + 1)), burst=chosen, window_us=window_us)
+        chosen = max(1, quota // 20) if burst is None else min(max(1, burst), quota)
+        # A full burst and the steady flow may fall into one window: they share the quota. Calls reach the other side
+        # late, some later than others, and so closer together than they started: unless the burst is given, as much
+        # again is left free for that.
+        spare = chosen if burst is None and quota >= SPARE_QUOTA_MIN else 0
+        return cls(interval_us=math.ceil(window_us / (quota - chosen - spare + 1)), burst=chosen, window_us=window_us)
 
     @property
     def tolerance_us(self) -> int:
