@@ -31,15 +31,15 @@ def errands_of(requests: Sequence[Request]) -> list[Errand]:
     errands: list[Errand] = []
     known: dict[tuple[object, ...], Errand] = {}
     for place, request in enumerate(requests):
-        if request.is_question:
-            known_errand = known.get(request.identity)
-            if known_errand is not None:
-                known_errand.places.append(place)
-                continue
-        errand = Errand(request, [place])
-        errands.append(errand)
-        if request.is_question:
-            known[request.identity] = errand
+        if not request.is_question:
+            errands.append(Errand(request, [place]))
+            continue
+        identity = request.identity
+        errand = known.get(identity)
+        if errand is None:
+            known[identity] = errand = Errand(request, [])
+            errands.append(errand)
+        errand.places.append(place)
     return errands
 
 

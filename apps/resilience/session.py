@@ -80,7 +80,7 @@ class Sessions:
     def _make(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=self._connections,
-            limit_per_host=self._per_host,
+            limit_per_host=0 if self._per_host >= self._connections else self._per_host,  # 0: nothing to count
             resolver=PublicResolver(self._allowed),
         )
         session = aiohttp.ClientSession(
