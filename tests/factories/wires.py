@@ -78,6 +78,7 @@ def yahoo_chart(**changes: Any) -> dict[str, Any]:
         "exchangeName": "SNP",
         "instrumentType": "INDEX",
         "regularMarketTime": 1_780_876_800,
+        "regularMarketPrice": 12.75,
         "longName": "S&P 500",
         "currentTradingPeriod": {"regular": {"start": 1_780_850_000, "end": 1_780_876_800}},
     }
