@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, BreakerState, Verdict, tally_of
 from apps.resilience.bridge import bridge
-from apps.resilience.clock import Clock, SystemClock
+from apps.resilience.clock import Clock, SystemClock, wait_really_s
 from apps.resilience.errors import BreakerOpen, Refused, StoreUnavailable
 from apps.resilience.guarding import Guarding
 from apps.resilience.hooks import BreakerChanged, Hook, tell
@@ -195,7 +195,7 @@ class Breaker(Guarding):
         """Renew a probe's lease while its call runs, so that only a dead prober loses its place."""
         ends_s = self._tick() + self.rule.probe_s_max
         while self._tick() < ends_s:
-            await asyncio.sleep(self.rule.probe_lease_s / 3)
+            await wait_really_s(self.rule.probe_lease_s / 3)
             await self._store.renew(self.key, self.rule, token=token)
         self._probes.pop(token, None)
 

@@ -41,6 +41,11 @@ class SystemClock:
             await asyncio.sleep(duration_s)
 
 
+async def wait_really_s(duration_s: float) -> None:
+    """Wait in real time, whatever clock is in use: for leases, which other processes watch with clocks of their own."""
+    await asyncio.sleep(duration_s)
+
+
 def chance() -> float:
     """Return a number in [0, 1), for the jitter of delays; not for secrets."""
     return random.random()  # noqa: S311  # jitter, not a secret

@@ -10,7 +10,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 from apps.resilience.bridge import bridge
 from apps.resilience.clock import Clock, SystemClock
@@ -81,38 +81,43 @@ def rate_limited(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
     def decorate(f: Callable[P, T]) -> Callable[P, T]:
         if inspect.iscoroutinefunction(f):
-            awaiting = cast("Callable[..., Awaitable[Any]]", f)
-
-            @functools.wraps(f)
-            async def paced_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                limiter = limiter_named(name)
-                reservation = await limiter.acquire()
-                try:
-                    answer = await awaiting(*args, **kwargs)
-                except KitError as error:
-                    await _tell(limiter, error, reservation)
-                    raise
-                await limiter.on_success(reservation)
-                return answer
-
-            return cast("Callable[P, T]", paced_async)
-
-        @functools.wraps(f)
-        def paced(*args: P.args, **kwargs: P.kwargs) -> T:
-            limiter = limiter_named(name)
-            reservation = bridge().run(limiter.acquire())
-            try:
-                answer = f(*args, **kwargs)
-            except KitError as error:
-                bridge().run(_tell(limiter, error, reservation))
-                raise
-            if not limiter.note_success(reservation):
-                bridge().run(limiter.flush())
-            return answer
-
-        return paced
+            return cast("Callable[P, T]", _paced_async(name, f))
+        return _paced(name, f)
 
     return decorate
+
+
+def _paced_async(name: str, f: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    @functools.wraps(f)
+    async def paced(*args: P.args, **kwargs: P.kwargs) -> T:
+        limiter = limiter_named(name)
+        reservation = await limiter.acquire()
+        try:
+            answer = await f(*args, **kwargs)
+        except KitError as error:
+            await _tell(limiter, error, reservation)
+            raise
+        await limiter.on_success(reservation)
+        return answer
+
+    return paced
+
+
+def _paced(name: str, f: Callable[P, T]) -> Callable[P, T]:
+    @functools.wraps(f)
+    def paced(*args: P.args, **kwargs: P.kwargs) -> T:
+        limiter = limiter_named(name)
+        reservation = bridge().run(limiter.acquire())
+        try:
+            answer = f(*args, **kwargs)
+        except KitError as error:
+            bridge().run(_tell(limiter, error, reservation))
+            raise
+        if not limiter.note_success(reservation):
+            bridge().run(limiter.flush())
+        return answer
+
+    return paced
 
 
 async def _tell(limiter: Limiter, error: KitError, reservation: Reservation) -> None:

@@ -112,7 +112,8 @@ def test_the_limiters_lua_gives_what_the_pure_functions_give(server, quota, step
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), hidden=st.sampled_from([5, 20, 50]), factor=st.sampled_from([2, 10]))
 def test_both_learn_the_same_from_a_vendor_with_a_hidden_quota(server, seed, hidden, factor):
-    twins, granted_us = Limiters(server, Pace.per_minute(hidden * factor)), []
+    twins = Limiters(server, Pace.per_minute(hidden * factor))
+    granted_us: list[int] = []
     for step in range(150):
         twins.now_us += (seed * 7919 + step * 104_729) % (90 * MICROSECONDS // hidden)
         twins.reserve(1 + step % 3, 10**9)

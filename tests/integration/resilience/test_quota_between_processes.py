@@ -14,6 +14,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -52,7 +53,8 @@ def run(server: redis.Redis, prefix: str, *, quota: int, published: int, run_s: 
 
 
 def moments(server: redis.Redis, key: str) -> list[int]:
-    return [int(moment) for _, moment in server.zrange(key, 0, -1, withscores=True)]
+    rows: Any = server.zrange(key, 0, -1, withscores=True)
+    return [int(moment) for _, moment in rows]
 
 
 def most_in_a_window(starts_us: list[int]) -> int:

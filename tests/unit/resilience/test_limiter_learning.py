@@ -7,6 +7,7 @@ that is longer (30 minutes at 15 calls a minute).
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -18,11 +19,13 @@ QUOTAS = (15, 60, 100, 300, 1000, 3000)
 SEEDS = (1, 2, 3)
 
 
-def learning_minutes(kind: type[Vendor], quota: int) -> int:
+def learning_minutes(kind: Callable[[int, random.Random], Vendor], quota: int) -> int:
     return 10 if kind in (FixedWindow, SlidingWindow) else max(15, 450 // quota)
 
 
-def play(kind: type[Vendor], quota: int, published: int, *, tells_retry_after: bool, seed: int) -> tuple[float, float, Caller]:
+def play(
+    kind: Callable[[int, random.Random], Vendor], quota: int, published: int, *, tells_retry_after: bool, seed: int
+) -> tuple[float, float, Caller]:
     """Return the share of the quota that was used after learning, the share of refusals, and the caller."""
     chance = random.Random(seed)
     minutes, measured = learning_minutes(kind, quota), max(8, 450 // quota) if quota < 3000 else 4
