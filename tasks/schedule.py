@@ -63,7 +63,7 @@ def windows(symbols: Symbols) -> tuple[Interval, ...]:
         _ask("catalogue", "manifold", every_s=300),
         _ask("odds", "goalserve", every_s=300),
         _ask("match_results", "goalserve", every_s=600),
-        _ask_all("news", "tasks.news.articles", NEWS, every_s=300),
+        _ask_all("news", "tasks.news.articles", NEWS, every_s=1800),
         _ask_all("posts", "tasks.news.posts", POSTS, every_s=600),
         *(_ask("candles", source, every_s=300, symbol=symbol) for source in symbols for symbol in symbols[source]),
     )

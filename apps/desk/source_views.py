@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,7 +26,13 @@ REASON_LENGTH = 300
 def sources(request: HttpRequest) -> HttpResponse:
     """Show how every source stands."""
     rows = windows.window_rows(now=now())
-    return render(request, "desk/sources.html", {"rows": rows, "may_act": request.user.has_perm(PERMISSION)})
+    shown = {
+        "rows": rows,
+        "kept": windows.kept_rows(),
+        "may_act": request.user.has_perm(PERMISSION),
+        "speed": settings.SCHEDULE_SPEED,
+    }
+    return render(request, "desk/sources.html", shown)
 
 
 @require_POST

@@ -11,6 +11,7 @@ from django.conf import settings
 from apps.desk.types import WindowRow
 from apps.monitoring import services as monitoring
 from apps.monitoring.freshness import is_fresh
+from apps.resilience import CacheStatistics
 from apps.sources import selectors, services
 from apps.sources.selectors import SourceStanding
 
@@ -31,6 +32,11 @@ def window_rows(*, now: datetime) -> tuple[WindowRow, ...]:
     """Return every source with its freshness, pace, breaker and the last hour's fetches; those that are on come first."""
     standings = selectors.list_standings(now=now)
     return tuple(sorted((_row(standing, now=now) for standing in standings), key=lambda row: (row.state != "on", row.name)))
+
+
+def kept_rows() -> tuple[tuple[str, CacheStatistics], ...]:
+    """Return what the cache of answers did, by kind: a source, a screen, an analysis."""
+    return tuple(sorted(selectors.cache_statistics().items()))
 
 
 def _row(standing: SourceStanding, *, now: datetime) -> WindowRow:

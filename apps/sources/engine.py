@@ -69,7 +69,7 @@ class Engine:
         self.client = self.run(self._make_client(redis_url, allowed_hosts))
 
     async def _make_client(self, redis_url: str, allowed_hosts: frozenset[HostPort]) -> Client:
-        hooks = (_tell_log, _measure, self.perf)
+        hooks = (*HOOKS, self.perf)
         shared, spare = RedisStore(redis_url), MemoryStore()
         store = FallbackStore(shared, spare, hooks=hooks, processes_known=settings.KIT_PROCESSES)
         before = (refuse_inside_transaction,)
@@ -137,4 +137,5 @@ def _measure(event: Event) -> None:
         LIMITER_WAIT.labels(source=event.key).observe(event.wait_s)
 
 
+HOOKS = (_tell_log, _measure)
 atexit.register(shut_down)

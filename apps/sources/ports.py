@@ -31,6 +31,7 @@ from apps.sources.types import (
 T = TypeVar("T")
 Params = tuple[tuple[str, str], ...]
 FRESH_S = 1800.0
+DEADLINE_S = 30.0
 BODY_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -134,7 +135,8 @@ FEEDS = (
 class Vendor:
     """One vendor: where it lives, its published quota, and the feeds that it offers (None: not offered).
 
-    Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for.
+    Feeds that take keys are asked for `default_keys` when nobody says which: symbols, leagues, or words to search for;
+    `keys_at` gives them where they change with time (the season). `deadline_s` is what one call may take, waits included.
     `quotes_for` names the sources whose outcomes its books are about. `fresh_s` is how old its last success may be
     before the desk calls it stale; None for a vendor that is asked on demand only. With a `cache` rule its answers are
     kept: young ones are not asked for again, older ones only whether they changed, and they stand in when it is away.
@@ -162,6 +164,14 @@ class Vendor:
     fresh_s: float | None = FRESH_S
     cache: CacheRule | None = None
     body_bytes_max: int = BODY_BYTES_MAX
+    deadline_s: float = DEADLINE_S
+    keys_at: Callable[[datetime], tuple[str, ...]] | None = None
+
+    def keys_for(self, given: Sequence[str], *, now: datetime) -> tuple[str, ...]:
+        """Return what a feed is asked for: what was given, else what the vendor is asked for by default at this time."""
+        if given:
+            return tuple(given)
+        return self.keys_at(now) if self.keys_at is not None else self.default_keys
 
     @property
     def offers(self) -> tuple[str, ...]:

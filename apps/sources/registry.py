@@ -86,7 +86,14 @@ def connection_of(vendor: Vendor) -> Connection:
     pace = Pace.per_minute(quota_of(vendor))
     # In a world that is played faster a minute is hours: the breaker's rest is shortened with everything else.
     breaker = BreakerRule(open_s=max(OPEN_S_MIN, OPEN_S / settings.SCHEDULE_SPEED))
-    policy = Policy(key=vendor.slug, pace=pace, breaker=breaker, body_bytes_max=vendor.body_bytes_max, cache=vendor.cache)
+    policy = Policy(
+        key=vendor.slug,
+        pace=pace,
+        breaker=breaker,
+        deadline_s=vendor.deadline_s,
+        body_bytes_max=vendor.body_bytes_max,
+        cache=vendor.cache,
+    )
     return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy, key=vendor.key, api_key=key_of(vendor))
 
 

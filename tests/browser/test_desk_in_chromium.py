@@ -101,3 +101,15 @@ def test_the_admin_leads_back_to_the_desk(visit, day):
     seen.go("/admin/")
     seen.page.click('a[href="/desk/"]')
     seen.page.wait_for_url("**/desk/")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1920, "light"), (1280, "dark"), (360, "light")])
+def test_the_sources_page_fits_every_window_and_its_buttons_work_without_a_script(visit, day, width, scheme):
+    seen = visit(width=width, scheme=scheme, script=False)
+    seen.go("/desk/sources/")
+    assert seen.overflow() <= 0
+    assert seen.page.locator("tbody tr").count() >= 18
+    seen.page.locator("#yahoo").get_by_role("button", name="Pause").click()
+    assert "yahoo: paused" in seen.page.locator("p.notice[role=status]").all_inner_texts()
+    assert "paused at the desk" in seen.page.locator("#yahoo th").inner_text()
+    assert seen.complaints == []

@@ -72,7 +72,7 @@ def fetch_articles_of(*, source: str, keys: Sequence[str], now: datetime, by: st
     """Fetch what one source has about any of these words or symbols. Raises what the other fetches raise."""
     vendor = _open_vendor(source, now=now, by=by)
     feed = _offered(vendor, vendor.articles, OPERATION)
-    return _fetch(vendor, OPERATION, lambda caller: feed(caller, keys or vendor.default_keys), now=now, by=by)
+    return _fetch(vendor, OPERATION, lambda caller: feed(caller, vendor.keys_for(keys, now=now)), now=now, by=by)
 
 
 def _errand(slug: str, wishes: Sequence[str], *, now: datetime, by: str) -> _Errand:

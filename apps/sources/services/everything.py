@@ -40,10 +40,10 @@ def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> 
         outcome_keys = keys or _open_outcomes(vendor, now=now, by=by)
         yield fetch_books(source=vendor.slug, outcome_keys=outcome_keys, now=now, by=by)
     if vendor.candles is not None:
-        for symbol in keys or vendor.default_keys:
+        for symbol in vendor.keys_for(keys, now=now):
             yield fetch_candles(source=vendor.slug, symbol=symbol, now=now, by=by)[1]
     if vendor.tickers is not None:
-        yield fetch_tickers(source=vendor.slug, symbols=keys or vendor.default_keys, now=now, by=by)
+        yield fetch_tickers(source=vendor.slug, symbols=vendor.keys_for(keys, now=now), now=now, by=by)
     if vendor.odds is not None:
         yield fetch_odds(source=vendor.slug, keys=keys, now=now, by=by)
     if vendor.match_results is not None:

@@ -81,8 +81,14 @@ def force_refresh(*, source: str, by: str, now: datetime) -> int:
 
 @durable
 def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
-    """Ask the live vendor one small question, also when the source is paused. Raises UnknownSource."""
+    """Ask the live vendor one small question, also when the source is paused; one that is off is not asked.
+
+    Raises UnknownSource.
+    """
     vendor = registry.vendor_of(source)
+    reason = registry.why_off(vendor)
+    if reason:
+        return CheckResult(is_good=False, message=f"off: it {reason}")
     ensure_sources(by=by, now=now)
     journal = Journal(operation="check")
     started_s = clock.monotonic_s()

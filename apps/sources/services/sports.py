@@ -17,7 +17,7 @@ from apps.sources.types import Batch, MatchRecord, OddsRecord
 def fetch_odds(*, source: str, now: datetime, by: str, keys: Sequence[str] = ()) -> Batch[OddsRecord]:
     """Fetch what bookmakers offer on the matches of these sports or seasons, by default the source's own ones."""
     vendor = _open_vendor(source, now=now, by=by)
-    feed, asked = _offered(vendor, vendor.odds, "odds"), tuple(keys) or vendor.default_keys
+    feed, asked = _offered(vendor, vendor.odds, "odds"), vendor.keys_for(keys, now=now)
     return _fetch(vendor, "odds", lambda caller: feed(caller, asked), now=now, by=by)
 
 
@@ -25,5 +25,5 @@ def fetch_odds(*, source: str, now: datetime, by: str, keys: Sequence[str] = ())
 def fetch_match_results(*, source: str, now: datetime, by: str, keys: Sequence[str] = ()) -> Batch[MatchRecord]:
     """Fetch the state of the matches of these sports or seasons, by default the source's own ones."""
     vendor = _open_vendor(source, now=now, by=by)
-    feed, asked = _offered(vendor, vendor.match_results, "match results"), tuple(keys) or vendor.default_keys
+    feed, asked = _offered(vendor, vendor.match_results, "match results"), vendor.keys_for(keys, now=now)
     return _fetch(vendor, "match_results", lambda caller: feed(caller, asked), now=now, by=by)

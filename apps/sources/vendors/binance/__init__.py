@@ -16,5 +16,4 @@ VENDOR = Vendor(
     candles=candles,
     tickers=tickers,
     default_keys=("BTC", "ETH", "SOL"),
-    fresh_s=None,
 )

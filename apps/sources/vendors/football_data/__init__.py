@@ -1,12 +1,14 @@
 """football-data.co.uk: results and odds of football seasons as CSV files. No key; no published quota, so ours is small.
 
-The default keys are the top divisions of England, Germany, Italy, Spain and France in the season 2024/25; name others
-as season and division ("2526/E0").
+The desk asks for the top divisions of England, Germany, Italy, Spain and France in the season that is on; name others as
+season and division ("2526/E0"). The files change a few times a week: an answer is kept for an hour, and after that the
+vendor is asked only whether it changed.
 """
 
+from apps.resilience.freshness import CacheRule
 from apps.sources.ports import Vendor
 from apps.sources.vendors.football_data.check import check
-from apps.sources.vendors.football_data.client import BODY_BYTES_MAX
+from apps.sources.vendors.football_data.client import BODY_BYTES_MAX, season_keys
 from apps.sources.vendors.football_data.feed import match_results, odds
 
 VENDOR = Vendor(
@@ -17,7 +19,8 @@ VENDOR = Vendor(
     check=check,
     odds=odds,
     match_results=match_results,
-    default_keys=("2425/E0", "2425/D1", "2425/I1", "2425/SP1", "2425/F1"),
+    keys_at=season_keys,
+    cache=CacheRule(fresh_s=3600.0),
     fresh_s=None,
     body_bytes_max=BODY_BYTES_MAX,
 )

@@ -7,12 +7,21 @@ a week (https://www.football-data.co.uk/data.php).
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from apps.sources.errors import NotAtVendor
 from apps.sources.ports import Caller, Reply
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a season is a few hundred kilobytes
+DIVISIONS = ("E0", "D1", "I1", "SP1", "F1")
+FIRST_MONTH = 8  # the first files of a season appear in August
 KEY = re.compile(r"(\d{2})(\d{2})/([A-Z]{1,3}\d?C?)", re.ASCII)
+
+
+def season_keys(now: datetime) -> tuple[str, ...]:
+    """Return the keys of the top divisions in the season that is on: "2627/E0" from August 2026 to July 2027."""
+    first = now.year if now.month >= FIRST_MONTH else now.year - 1
+    return tuple(f"{first % 100:02d}{(first + 1) % 100:02d}/{division}" for division in DIVISIONS)
 
 
 async def season(caller: Caller, key: str) -> Reply:

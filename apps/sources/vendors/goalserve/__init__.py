@@ -19,4 +19,5 @@ VENDOR = Vendor(
     key=KeyRule(place="path"),
     default_keys=("soccer_10",),
     body_bytes_max=BODY_BYTES_MAX,
+    deadline_s=120.0,  # an answer of all football can be 80 MB
 )

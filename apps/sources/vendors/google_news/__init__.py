@@ -1,5 +1,6 @@
 """Google News: searching by RSS. No key; the vendor publishes no quota, so ours is modest."""
 
+from apps.resilience.freshness import CacheRule
 from apps.sources.ports import Vendor
 from apps.sources.vendors.google_news.check import check
 from apps.sources.vendors.google_news.feed import articles
@@ -13,4 +14,5 @@ VENDOR = Vendor(
     articles=articles,
     default_keys=("stock market", "prediction market", "bitcoin"),
     fresh_s=7200.0,
+    cache=CacheRule(fresh_s=60.0),
 )
