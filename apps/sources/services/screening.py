@@ -8,7 +8,7 @@ from datetime import datetime
 from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import DeskError, NotFound
-from apps.resilience import AllSourcesFailed, Cached
+from apps.resilience import AllSourcesFailed, Cached, KitError
 from apps.sources import chains, http, screens, visits
 from apps.sources.chains import Chain
 from apps.sources.errors import NobodyAnswered
@@ -44,8 +44,9 @@ def screen(
     round_ = Round(chain=chain, symbols=wanted, closed=_closed(chain), on_progress=on_progress)
     try:
         cached = http.fetch_kept(screens.key_of(name, wanted), round_.load, rule=screens.RULE, force=force)
-    except AllSourcesFailed as error:
-        raise NobodyAnswered(f"nobody has prices of {name}: {round_.told(error)}", retry_after_s=error.retry_after_s) from error
+    except KitError as error:  # of another process that asked for the same the cache knows the failure's words alone
+        told = round_.told(error) if isinstance(error, AllSourcesFailed) else str(error)
+        raise NobodyAnswered(f"nobody has prices of {name}: {told}", retry_after_s=error.retry_after_s) from error
     finally:
         _write_down(round_.called, now=now, by=by)
     return _screen(chain, wanted, cached, order=order, now=max(now, clock.now()), is_cached=not round_.has_loaded)

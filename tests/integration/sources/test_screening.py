@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.core.db import InsideTransaction
 from apps.core.errors import NotFound
+from apps.resilience import CallFailed
 from apps.sources import http, registry, screens, services
 from apps.sources.errors import NobodyAnswered
 from apps.sources.models import FetchLog, Quarantine, Source
@@ -215,6 +218,38 @@ def test_with_nothing_kept_everybodys_failure_is_named(exchanges, settings):
     assert "binance: binance refuses us (HTTP 403)" in str(caught.value)
     assert "coingecko: coingecko refuses us (HTTP 403)" in str(caught.value)
     assert FetchLog.objects.count() == 2
+
+
+def test_the_failure_of_another_process_that_asked_for_the_same_is_ours_too(exchanges, monkeypatch):
+    def failed_elsewhere(*_args, **_options):
+        raise CallFailed("coincap: BadAnswer: the body is HTML")
+
+    monkeypatch.setattr(http, "fetch_kept", failed_elsewhere)
+    with pytest.raises(NobodyAnswered, match="nobody has prices of crypto: coincap: BadAnswer"):
+        screen()
+
+
+def test_many_who_ask_at_once_let_one_go(exchanges):
+    exchanges.upstream.script = slowly(exchanges.upstream.script)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: looked(), range(8)))
+    assert all(one.is_good and len(one.rows) == 3 for one in found)
+    assert sum(not one.is_cached for one in found) == exchanges.asked("coincap") == FetchLog.objects.count() == 1
+
+
+def slowly(script):
+    def answer(question):
+        threading.Event().wait(0.3)
+        return script(question)
+
+    return answer
+
+
+def looked():
+    try:
+        return screen()
+    finally:
+        connection.close()
 
 
 def test_a_wild_price_is_quarantined_and_the_next_source_is_asked(exchanges):

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -77,9 +78,7 @@ def _figures(found: Screen, limit: int | None) -> dict[str, Any]:
         "rows": [_line(row) for row in found.rows[:limit]],
         "lines": len(found.rows),
         "missing": list(found.missing),
-        "sources": [
-            {"source": part.source, "state": part.state, "brought": part.brought, "reason": part.reason} for part in found.parts
-        ],
+        "sources": [asdict(part) for part in found.parts],
     }
 
 
