@@ -134,6 +134,7 @@ class VendorCaller:
             json=body,
             correlation_id=self._correlation_id,
             repeatable=repeatable,
+            secrets=(self._connection.api_key,) if self._connection.api_key else (),
         )
         try:
             response = await self._client.send(request, self._connection.policy)

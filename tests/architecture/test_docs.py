@@ -7,6 +7,7 @@ import re
 import pytest
 from django.conf import settings
 
+from apps.sources.registry import VENDORS
 from tests.architecture.houses import PRODUCT, ROOMS, ROOT, python_files
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
@@ -45,6 +46,16 @@ def test_the_environment_is_read_in_one_place_only():
         if re.search(r"os\.environ\b|os\.getenv\b", path.read_text()) and "project/local" not in str(path)
     ]
     assert sorted(set(readers) - READERS_OF_THE_ENVIRONMENT) == []
+
+
+def test_every_source_stands_in_its_table_with_its_quota_and_what_it_offers():
+    page = (ROOT / "docs" / "sources.md").read_text()
+    rows = {cells[1].strip("` "): cells for line in page.splitlines() if (cells := line.split("|"))[1:2] and "`" in cells[1]}
+    said = {slug: (rows[slug][3].strip(), rows[slug][4].strip()) for slug in VENDORS if slug in rows}
+    assert said == {
+        slug: (", ".join(name.replace("_", " ") for name in vendor.offers), str(vendor.rate_per_minute))
+        for slug, vendor in VENDORS.items()
+    }
 
 
 def test_every_room_stands_on_the_map():
