@@ -8,7 +8,7 @@ calls as were granted in the window before it. The floor, the fastest interval t
                grows (doubling first when the trail was shorter than a window, as a bucket may then hold much more)
     bisecting  a trial failed: the next one lies half-way between what went well and what did not
     settled    both are within 8 %: only a trial of 2 %, at the earliest after 10 windows and 1,000 good answers; each
-               failure doubles that patience, a success cuts it to 3 windows and 300 answers
+               failure doubles that patience, each success halves it, down to 3 windows and 300 answers
 
 A failed trial goes back to the floor before it. A refusal without a trial makes the floor 3 % slower, or more when
 the trail was full and shows that fewer calls were granted. Refusals in a row, with no good answer between, are one.
@@ -29,9 +29,10 @@ SURE_RATIO = 1.13  # a sure estimate is tried once, half-way to this
 ECHO_SHARE = 30  # refusals within this part of a window after the first belong to it
 SLOWEST_FACTOR = 64  # an interval never grows beyond this many published ones, so that recovery stays in sight
 STEP_UNSURE, STEP_LIKELY, STEP_SETTLED, STEP_MAX = 1000, 150, 20, 1000  # thousandths
+STEP_MAX_AGAIN = 100  # once something was refused, growth is gentler: a deep bucket lets much too much pass at first
 STEP_GROWTH = 3
 TRIAL_WINDOWS = 1.1
-PATIENCE_AFTER_PASS, PATIENCE_FIRST, PATIENCE_MAX = 3, 10, 160  # windows
+PATIENCE_MIN, PATIENCE_FIRST, PATIENCE_MAX = 3, 10, 160  # windows
 QUIET_PER_WINDOW = 100  # good answers for each window of patience
 QUIET_MIN = 10  # fewer good answers since the last refusal say nothing about the pace that was achieved
 BUSY = 0.8  # a window proves something only when this share of its slots was used
@@ -190,8 +191,9 @@ def after_successes(learned: Learned, count: int, *, interval_us: int, window_us
 def _passed_trial(learned: Learned) -> Learned:
     """Keep the faster floor; when even what was known as too fast went well, nothing is known any more."""
     bad_us = learned.bad_us if learned.bad_us < learned.floor_us else 0
-    patience = PATIENCE_AFTER_PASS if learned.is_settled else learned.patience
-    return replace(learned, good_us=0, bad_us=bad_us, step=min(learned.step * STEP_GROWTH, STEP_MAX), patience=patience)
+    patience = max(learned.patience // 2, PATIENCE_MIN) if learned.is_settled else learned.patience
+    step = min(learned.step * STEP_GROWTH, STEP_MAX if learned.step > STEP_MAX_AGAIN else STEP_MAX_AGAIN)
+    return replace(learned, good_us=0, bad_us=bad_us, step=step, patience=patience)
 
 
 def _trial(learned: Learned, *, interval_us: int, now_us: int) -> Learned:

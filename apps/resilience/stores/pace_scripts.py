@@ -73,8 +73,9 @@ local MARGIN, SLOWER_MAX, SETTLED_RATIO = {learning.MARGIN}, {learning.SLOWER_MA
 local SLOWEST = {learning.SLOWEST_FACTOR}
 local STEP_UNSURE, STEP_LIKELY, STEP_SETTLED = {learning.STEP_UNSURE}, {learning.STEP_LIKELY}, {learning.STEP_SETTLED}
 local SURE_RATIO, ECHO_SHARE = {learning.SURE_RATIO}, {learning.ECHO_SHARE}
+local STEP_MAX_AGAIN = {learning.STEP_MAX_AGAIN}
 local STEP_MAX, STEP_GROWTH, TRIAL_WINDOWS = {learning.STEP_MAX}, {learning.STEP_GROWTH}, {learning.TRIAL_WINDOWS}
-local PATIENCE_AFTER_PASS, PATIENCE_FIRST = {learning.PATIENCE_AFTER_PASS}, {learning.PATIENCE_FIRST}
+local PATIENCE_MIN, PATIENCE_FIRST = {learning.PATIENCE_MIN}, {learning.PATIENCE_FIRST}
 local PATIENCE_MAX = {learning.PATIENCE_MAX}
 local QUIET_PER_WINDOW, BUSY, QUIET_MIN = {learning.QUIET_PER_WINDOW}, {learning.BUSY}, {learning.QUIET_MIN}
 local PER_STEP, FASTER = {limiter.SUCCESSES_PER_STEP}, {limiter.FASTER}
@@ -178,9 +179,9 @@ local function learn_from_successes(count)
   local quiet = now - p.quiet_from
   if quiet < window * TRIAL_WINDOWS or p.quiet * p.floor < quiet * BUSY then return end
   if p.good > 0 then
-    if is_settled() then p.patience = PATIENCE_AFTER_PASS end
+    if is_settled() then p.patience = math.max(math.floor(p.patience / 2), PATIENCE_MIN) end
     if p.bad >= p.floor then p.bad = 0 end
-    p.good, p.step = 0, math.min(p.step * STEP_GROWTH, STEP_MAX)
+    p.good, p.step = 0, math.min(p.step * STEP_GROWTH, p.step > STEP_MAX_AGAIN and STEP_MAX or STEP_MAX_AGAIN)
   end
   if p.floor <= published then return end
   if is_settled() and (quiet < window * p.patience or p.quiet < p.patience * QUIET_PER_WINDOW) then return end

@@ -28,7 +28,7 @@ def play(
 ) -> tuple[float, float, Caller]:
     """Return the share of the quota that was used after learning, the share of refusals, and the caller."""
     chance = random.Random(seed)
-    minutes, measured = learning_minutes(kind, quota), max(8, 450 // quota) if quota < 3000 else 4
+    minutes, measured = learning_minutes(kind, quota), {1000: 12, 3000: 4}.get(quota, max(20, 450 // quota))
     caller = Caller(
         vendor=kind(quota, chance),
         pace=Pace.per_minute(published),
