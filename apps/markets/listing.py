@@ -14,7 +14,8 @@ PRICE_GRID = Decimal("1e-10")
 UNITS_GRID = Decimal("1e-6")
 SEEN_STEP = timedelta(minutes=1)  # an unchanged market is written once a step, to say that it is still listed
 ENDED = ("resolved", "void")
-TRIVIAL = frozenset({"volume", "last_seen_at"})  # changes that are no business event
+AHEAD_MAX = timedelta(minutes=10)  # believed once, a moment of the future would make all true answers after it older
+TRIVIAL = frozenset({"volume", "vendor_at", "last_seen_at"})  # changes that are no business event
 
 
 def event_fields(event: EventRecord) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def market_fields(record: MarketRecord, *, event_id: str, state: str) -> dict[st
         "tick_size": on_grid(record.tick_size, PRICE_GRID),
         "min_units": on_grid(record.min_units, UNITS_GRID),
         "volume": on_grid(record.volume, UNITS_GRID),
+        **({} if record.vendor_at is None else {"vendor_at": record.vendor_at}),
     }
 
 
@@ -60,6 +62,16 @@ def changed_fields(row: object, fields: Mapping[str, Any]) -> tuple[str, ...]:
 def is_due_to_be_seen(last_seen_at: datetime, *, now: datetime) -> bool:
     """Tell whether an unchanged row should be written again, to say that it is still listed."""
     return now - last_seen_at >= SEEN_STEP
+
+
+def is_older(record: MarketRecord, stored_at: datetime | None) -> bool:
+    """Tell whether the vendor described a market before what is stored of it; where it does not say when, it did not."""
+    return stored_at is not None and record.vendor_at is not None and record.vendor_at < stored_at
+
+
+def is_of_future(record: MarketRecord, told_at: datetime) -> bool:
+    """Tell whether a market's description is dated well after `told_at`, when the answer came."""
+    return record.vendor_at is not None and record.vendor_at > told_at + AHEAD_MAX
 
 
 def fault_of_listing(record: MarketRecord, *, outcome_keys: tuple[str, ...] | None, taken: Iterable[str]) -> str:

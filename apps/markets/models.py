@@ -94,6 +94,7 @@ class Market(models.Model):
     tick_size = price_field(default=0)
     min_units = units_field(default=0)
     volume = units_field(default=0)
+    vendor_at = models.DateTimeField(null=True, blank=True, help_text="when the vendor last changed it, by its own clock")
     last_seen_at = models.DateTimeField(help_text="when the source last listed it")
     created_at = models.DateTimeField()
 

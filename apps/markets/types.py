@@ -187,12 +187,13 @@ class MatchCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueCounts:
-    """What one look at a source's catalogue gave."""
+    """What one look at a source's catalogue gave; `older` were described later by the vendor already."""
 
     listed: int = 0
     created: int = 0
     changed: int = 0
     unchanged: int = 0
+    older: int = 0
     refused: int = 0
     results: int = 0
     rejected: int = 0
@@ -225,7 +226,8 @@ class BookCounts:
 class CandleCounts:
     """What became of the bars of one fetch.
 
-    `restated` are final bars whose prices the vendor changed afterwards; `doubles` came again under another time.
+    `restated` are final bars whose prices the vendor changed afterwards; `doubles` came again under another time;
+    `invalid` contradict themselves, or stand in an answer that contradicts what is stored.
     """
 
     seen: int = 0

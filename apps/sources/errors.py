@@ -17,6 +17,8 @@ Broken        CallInTransaction a call to the world while a transaction was open
 
 from __future__ import annotations
 
+import hashlib
+
 from apps.core.errors import Broken, Conflict, Denied, Expected, Invalid, NotFound, Transient
 
 EXCERPT_LENGTH = 2_000
@@ -79,15 +81,19 @@ class NobodyAnswered(Transient):
 
 
 class BadAnswer(Transient):
-    """The vendor's answer cannot be believed as a whole; nothing of it is stored. `excerpt` shows its beginning."""
+    """The vendor's answer cannot be believed as a whole; nothing of it is stored.
+
+    `excerpt` shows its beginning; `digest` is the SHA-256 of the whole `body` where that is known.
+    """
 
     code = "bad-answer"
     category = "sources"
 
-    def __init__(self, reason: str, *, excerpt: str = "") -> None:
+    def __init__(self, reason: str, *, excerpt: str = "", body: bytes | None = None) -> None:
         super().__init__(reason)
         self.reason = reason[:REASON_LENGTH]
         self.excerpt = excerpt[:EXCERPT_LENGTH]
+        self.digest = hashlib.sha256(body).hexdigest() if body else ""
 
 
 class CostCapReached(Denied):

@@ -34,4 +34,4 @@ def key_of(row: object, name: str) -> str:
 
 def lost(error: BadAnswer) -> Gathered[T]:
     """Return what is left of a body that could not be believed: one rejected whole, marked incomplete."""
-    return Gathered(rejected=(Rejected(reason=error.reason, excerpt=error.excerpt),), complete=False)
+    return Gathered(rejected=(Rejected(reason=error.reason, excerpt=error.excerpt, digest=error.digest),), complete=False)

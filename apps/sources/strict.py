@@ -44,7 +44,7 @@ def parse_json(body: bytes) -> object:
             object_pairs_hook=_as_object,
         )
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"the body {_fault_of(body, error)}", excerpt=excerpt_of(body)) from None
+        raise BadAnswer(f"the body {_fault_of(body, error)}", excerpt=excerpt_of(body), body=body) from None
 
 
 def _check_shape(body: bytes) -> None:

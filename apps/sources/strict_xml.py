@@ -59,7 +59,7 @@ def parse_xml(body: bytes) -> Element:
     try:
         return _Reader().read(body)
     except _Fenced as error:
-        raise BadAnswer(f"the body is XML that is not believed: {error}", excerpt=excerpt_of(body)) from None
+        raise BadAnswer(f"the body is XML that is not believed: {error}", excerpt=excerpt_of(body), body=body) from None
     except (expat.ExpatError, ValueError, LookupError) as error:
         kind = "not XML" if body.strip() else "empty"
-        raise BadAnswer(f"the body is {kind} ({type(error).__name__})", excerpt=excerpt_of(body)) from None
+        raise BadAnswer(f"the body is {kind} ({type(error).__name__})", excerpt=excerpt_of(body), body=body) from None

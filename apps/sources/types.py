@@ -251,11 +251,13 @@ class Rejected:
     """One row of a vendor's answer that was not believed, and why. `excerpt` is cut to 2,000 characters.
 
     `key` is the vendor's own key of the row, when it has one: the same row seen again is counted, not kept twice.
+    `digest` is the SHA-256 of a whole body that was not believed, where it is known.
     """
 
     reason: str
     excerpt: str
     key: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

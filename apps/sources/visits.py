@@ -48,29 +48,47 @@ class Visit:
 
 @transaction
 def note_success(visit: Visit, gathered: Gathered[T]) -> None:
-    """Write down a fetch that brought something."""
+    """Write down a fetch that was answered: it makes the source fresh unless not one row of it was believed."""
     outcome = "ok" if gathered.complete else "incomplete"
     _note(visit, outcome, records=len(gathered.records), rejected=len(gathered.rejected))
-    _quarantine(visit, gathered.rejected)
-    Source.objects.filter(slug=visit.source).update(last_success_at=visit.now)
+    _quarantine(visit.source, visit.journal.operation, gathered.rejected, now=visit.now)
+    if gathered.records or not gathered.rejected:
+        Source.objects.filter(slug=visit.source).update(last_success_at=visit.now)
+    else:
+        _show_error(visit.source, f"{len(gathered.rejected)} rows, none believed", now=visit.now)
 
 
 @transaction
 def note_kept(visit: Visit, gathered: Gathered[T]) -> None:
     """Write down a fetch that failed while an older answer stood in: no news of the vendor, and an error to show."""
     _note(visit, "kept", records=len(gathered.records), rejected=len(gathered.rejected))
-    text = f"kept answer served: {visit.journal.kept_reason}".replace("\x00", "")[:ERROR_LENGTH]
-    Source.objects.filter(slug=visit.source).update(last_error_at=visit.now, last_error=text)
+    _show_error(visit.source, f"kept answer served: {visit.journal.kept_reason}", now=visit.now)
 
 
 @transaction
 def note_failure(visit: Visit, error: DeskError) -> None:
     """Write down a fetch that failed; an answer that was not believed goes into the quarantine whole."""
-    rejected = (Rejected(reason=error.reason, excerpt=error.excerpt),) if isinstance(error, BadAnswer) else ()
+    rejected = (_whole(visit, error),) if isinstance(error, BadAnswer) else ()
     _note(visit, visit.journal.error_code or error.code, records=0, rejected=len(rejected))
-    _quarantine(visit, rejected)
-    text = f"{error.code}: {error}".replace("\x00", "")[:ERROR_LENGTH]
-    Source.objects.filter(slug=visit.source).update(last_error_at=visit.now, last_error=text)
+    _quarantine(visit.source, visit.journal.operation, rejected, now=visit.now)
+    _show_error(visit.source, f"{error.code}: {error}", now=visit.now)
+
+
+@transaction
+def note_doubt(source: str, operation: str, fault: Rejected, *, now: datetime) -> None:
+    """Write down an answer that was sound in itself and was not believed beside what is stored."""
+    _quarantine(source, operation, (fault,), now=now)
+    _show_error(source, fault.reason, now=now)
+
+
+def _whole(visit: Visit, error: BadAnswer) -> Rejected:
+    """Return an answer that was not believed as one fault, known by its body; where several came, by the one at fault."""
+    digest = error.digest or (visit.journal.digest if len(visit.journal.notes) == 1 else "")
+    return Rejected(reason=error.reason, excerpt=error.excerpt, digest=digest)
+
+
+def _show_error(source: str, text: str, *, now: datetime) -> None:
+    Source.objects.filter(slug=source).update(last_error_at=now, last_error=text.replace("\x00", "")[:ERROR_LENGTH])
 
 
 def _note(visit: Visit, outcome: str, *, records: int, rejected: int) -> None:
@@ -110,18 +128,18 @@ def _call_row(fetch: FetchLog, position: int, note: CallNote) -> FetchCall:
     )
 
 
-def _quarantine(visit: Visit, rejected: Sequence[Rejected]) -> None:
+def _quarantine(source: str, operation: str, rejected: Sequence[Rejected], *, now: datetime) -> None:
     """Keep each fault once: the same row with the same reason is counted. One statement, in one order of keys."""
     faults = {(digest_of(fault), fault.reason): fault for fault in rejected[:QUARANTINED_MAX]}
     if not faults:
         return
     ordered = sorted(faults)
-    vendor = VENDORS.get(visit.source)
+    vendor = VENDORS.get(source)
     secret = key_of(vendor) if vendor else ""
     parameters: dict[str, Any] = {
-        "source": visit.source,
-        "operation": visit.journal.operation,
-        "now": visit.now,
+        "source": source,
+        "operation": operation,
+        "now": now,
         "reasons": [reason for _, reason in ordered],
         "keys": [faults[key].key for key in ordered],
         "excerpts": [without_key(faults[key].excerpt, secret) for key in ordered],
@@ -132,5 +150,5 @@ def _quarantine(visit: Visit, rejected: Sequence[Rejected]) -> None:
 
 
 def digest_of(fault: Rejected) -> str:
-    """Return the fingerprint that a fault is known by: of the row's own key, or of what was said when it has none."""
-    return hashlib.sha256((fault.key or fault.excerpt).encode("utf-8", "replace")).hexdigest()
+    """Return the fingerprint that a fault is known by: the whole body's, else that of the row's own key or of what was said."""
+    return fault.digest or hashlib.sha256((fault.key or fault.excerpt).encode("utf-8", "replace")).hexdigest()

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from apps.audit import services as audit
 from apps.core import bell
 from apps.core.db import durable, only_one, transaction
 from apps.markets.models import Candle, Instrument
+from apps.markets.restating import Compared, Doubt, doubt_of, is_adjustment
 from apps.markets.services.resolution import restate_rolled
 from apps.markets.spacing import SPACINGS, is_double
 from apps.markets.types import CandleCounts
@@ -45,12 +47,17 @@ class Changes:
 
 @durable
 def refresh_candles(*, source: str, symbol: str, now: datetime, by: str) -> CandleCounts:
-    """Fetch an instrument with its bars and store what changed; nothing when another is at it."""
+    """Fetch an instrument with its bars and store what changed; nothing when another is at it.
+
+    When the newest bars are adjusted (a split), the whole history is asked for, so that all of it is.
+    """
     with only_one(f"markets.candles.{source}.{symbol}") as is_ours:
         if not is_ours:
             return CandleCounts()
         since = _since(source, symbol)
         instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by, since=since)
+        if since is not None and _is_adjusted(source, symbol, batch.records):
+            instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by)
         rejected = len(batch.rejected)
         return store_candles(source=source, instrument=instrument, bars=batch.records, now=now, by=by, rejected=rejected)
 
@@ -61,6 +68,11 @@ def _since(source: str, symbol: str) -> datetime | None:
     return stored.values_list("closes_at", flat=True)[BARS_AGAIN:][:1].first()
 
 
+def _is_adjusted(source: str, symbol: str, bars: Sequence[CandleRecord]) -> bool:
+    row = Instrument.objects.filter(source=source, symbol=symbol).first()
+    return row is not None and is_adjustment(_compared(_stored(row, bars), bars))
+
+
 @transaction
 def store_candles(
     *, source: str, instrument: InstrumentRecord, bars: Sequence[CandleRecord], now: datetime, by: str, rejected: int = 0
@@ -69,13 +81,25 @@ def store_candles(
 
     A bar that is not final follows the vendor, and vanishes when the answer no longer has it. A final bar never goes
     back to being unfinished; when its prices change it is counted as restated, written to the audit log, and the rolled
-    markets that it valued are resolved again.
+    markets that it valued are resolved again. An answer that contradicts what is stored changes none of it, is counted as
+    invalid, and goes into the quarantine.
     """
-    row = _describe(source, instrument, now=now)
-    changes = _compare(row, bars, now=now)
+    row = _locked(source, instrument, now=now)
+    stored = _stored(row, bars)
+    doubt, newer = _doubt_of(row, stored, bars)
+    if doubt:
+        sources.doubt(
+            source=source, operation="candles", reason=doubt.reason, excerpt=doubt.excerpt, key=row.symbol, now=now, by=by
+        )
+    believed = bars if doubt is None else newer if doubt.keeps_newer else ()
+    if not believed and bars:
+        return CandleCounts(seen=len(bars), invalid=len(bars), rejected=rejected)
+    _describe(row, instrument)
+    changes = _compare(row, believed, stored, now=now)
+    changes.invalid += len(bars) - len(believed)
     Candle.objects.bulk_create(changes.created)
     Candle.objects.bulk_update([*changes.updated, *changes.restated], CHANGEABLE, batch_size=1000)
-    _drop_ghosts(row, bars)
+    _drop_ghosts(row, believed)
     if changes.restated:
         restate_rolled(bars=changes.restated, now=now, by=by)
     if changes.has_new_final:
@@ -83,20 +107,50 @@ def store_candles(
     return _count(changes, seen=len(bars), rejected=rejected)
 
 
-def _describe(source: str, instrument: InstrumentRecord, *, now: datetime) -> Instrument:
-    """Find or make the instrument, lock it against other loaders, and keep its description as the vendor gives it."""
+def _locked(source: str, instrument: InstrumentRecord, *, now: datetime) -> Instrument:
+    """Find or make the instrument and lock it against other loaders."""
     described = {name: getattr(instrument, name) for name in DESCRIPTION}
     row, _ = Instrument.objects.select_for_update(no_key=True).get_or_create(
         source=source, symbol=instrument.symbol, defaults={**described, "created_at": now}
     )
-    if any(getattr(row, name) != value for name, value in described.items()):
-        Instrument.objects.filter(id=row.id).update(**described)
     return row
 
 
-def _compare(instrument: Instrument, bars: Sequence[CandleRecord], *, now: datetime) -> Changes:
+def _stored(instrument: Instrument, bars: Sequence[CandleRecord]) -> dict[datetime, Candle]:
+    """Return the stored bars of the same moments."""
+    return {row.closes_at: row for row in instrument.candles.filter(closes_at__in={bar.closes_at for bar in bars})}
+
+
+def _doubt_of(
+    instrument: Instrument, stored: dict[datetime, Candle], bars: Sequence[CandleRecord]
+) -> tuple[Doubt | None, tuple[CandleRecord, ...]]:
+    """Return the doubt about an answer, and its bars that are newer than every final one that is stored."""
+    finals = instrument.candles.filter(is_final=True).order_by("-closes_at")
+    newest = finals.values_list("closes_at", flat=True).first()
+    newer = tuple(bar for bar in bars if newest is None or bar.closes_at > newest)
+    return doubt_of(_compared(stored, bars), newer=sum(bar.final for bar in newer)), newer
+
+
+def _compared(stored: dict[datetime, Candle], bars: Sequence[CandleRecord]) -> list[Compared]:
+    """Return the final bars that both sides have, oldest first."""
+    sound = {bar.closes_at: bar for bar in bars if bar.final and _is_sound(bar)}
+    common = sorted(moment for moment in sound if moment in stored and stored[moment].is_final)
+    return [Compared(moment, _prices(stored[moment]), _prices(sound[moment])) for moment in common]
+
+
+def _prices(bar: Candle | CandleRecord) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return bar.open, bar.high, bar.low, bar.close
+
+
+def _describe(row: Instrument, instrument: InstrumentRecord) -> None:
+    """Keep the instrument's description as the vendor gives it."""
+    described = {name: getattr(instrument, name) for name in DESCRIPTION}
+    if any(getattr(row, name) != value for name, value in described.items()):
+        Instrument.objects.filter(id=row.id).update(**described)
+
+
+def _compare(instrument: Instrument, bars: Sequence[CandleRecord], stored: dict[datetime, Candle], *, now: datetime) -> Changes:
     by_moment = {bar.closes_at: bar for bar in bars}
-    stored = {row.closes_at: row for row in instrument.candles.filter(closes_at__in=by_moment)}
     finals = instrument.candles.filter(is_final=True).order_by("-closes_at").values_list("closes_at", flat=True)
     known = sorted(finals[: len(bars) + SPACINGS])
     changes = Changes()

@@ -13,7 +13,16 @@ import structlog
 from apps.audit import services as audit
 from apps.core.db import durable, lock_for_transaction, only_one, transaction
 from apps.markets import selectors
-from apps.markets.listing import TRIVIAL, changed_fields, event_fields, fault_of_listing, is_due_to_be_seen, market_fields
+from apps.markets.listing import (
+    TRIVIAL,
+    changed_fields,
+    event_fields,
+    fault_of_listing,
+    is_due_to_be_seen,
+    is_of_future,
+    is_older,
+    market_fields,
+)
 from apps.markets.models import Event, Market, Outcome
 from apps.markets.services.resolution import resolve_from_source
 from apps.markets.types import CatalogueCounts
@@ -37,7 +46,7 @@ class Changes:
     fields: set[str] = field(default_factory=set)
     events: list[str] = field(default_factory=list)  # "key:created", "key:closed", "key:changed"
     changed: int = 0
-    refused: int = 0
+    refused: set[str] = field(default_factory=set)
 
 
 @durable
@@ -73,20 +82,28 @@ def _keys_awaited(source: str, listing: Batch[MarketRecord], *, now: datetime) -
 def store_markets(*, source: str, batch: Batch[MarketRecord], now: datetime, by: str) -> CatalogueCounts:
     """Store the markets of one answer by their source keys, and believe their ends where the gates let them.
 
-    Unchanged rows are not written. A market whose outcomes changed or belong to another one is refused and logged.
+    Unchanged rows are not written. A market that the vendor described later already is older and changes nothing; one
+    whose outcomes changed or belong to another one, or that was said in the future, is refused and logged. The end of
+    neither is believed.
     """
     lock_for_transaction(f"markets.catalogue.{source}")
-    records = {record.key: record for record in batch.records}
+    listed = {record.key: record for record in batch.records}
+    stored = _stored_markets(source, listed)
+    # What an answer says was true when it came, which is a little after the tick began.
+    told_at = max(now, batch.fetched_at)
+    newer = {key: record for key, record in listed.items() if key not in stored or not is_older(record, stored[key].vendor_at)}
+    future = {key for key, record in newer.items() if is_of_future(record, told_at)}
+    records = {key: record for key, record in newer.items() if key not in future}
     event_ids = _store_events(source, [record.event for record in records.values()], now=now)
-    stored = _stored_markets(source, records)
     changes = _compare(source, records, stored, event_ids, now=now)
+    _refuse(changes, source, future, "described in the future")
     _write(changes)
     ids = {key: market.id for key, market in stored.items()} | {market.source_key: market.id for market in changes.created}
-    # What an answer says was true when it came, which is a little after the tick began.
-    results = _resolve(records, ids, is_stale=batch.stale, now=max(now, batch.fetched_at), by=by)
+    believed = {key: record for key, record in records.items() if key not in changes.refused}
+    results = _resolve(believed, ids, is_stale=batch.stale, now=told_at, by=by)
     if changes.events:
         _tell(changes, source=source, now=now, by=by)
-    return _count(changes, listed=len(records), results=results, rejected=len(batch.rejected))
+    return _count(changes, listed=len(listed), older=len(listed) - len(newer), results=results, rejected=len(batch.rejected))
 
 
 def _store_events(source: str, events: Sequence[EventRecord], *, now: datetime) -> dict[str, str]:
@@ -122,14 +139,19 @@ def _compare(
         outcome_keys = tuple(outcome.source_key for outcome in row.outcomes.all()) if row else None
         fault = fault_of_listing(record, outcome_keys=outcome_keys, taken=taken)
         if fault:
-            changes.refused += 1
-            log.warning("market_refused", source=source, key=record.key, reason=fault)
+            _refuse(changes, source, {record.key}, fault)
         elif row is None:
             _make(changes, source, record, event_ids[record.event.key], now=now)
             taken.update(outcome.key for outcome in record.outcomes)
         else:
             _change(changes, row, market_fields(record, event_id=event_ids[record.event.key], state=row.state), now=now)
     return changes
+
+
+def _refuse(changes: Changes, source: str, keys: set[str], reason: str) -> None:
+    changes.refused |= keys
+    for key in sorted(keys):
+        log.warning("market_refused", source=source, key=key, reason=reason)
 
 
 def _keys_in_use(new: Sequence[MarketRecord]) -> set[str]:
@@ -186,14 +208,15 @@ def _resolve(records: dict[str, MarketRecord], ids: dict[str, str], *, is_stale:
     return sum(1 for result in results if result is not None)
 
 
-def _count(changes: Changes, *, listed: int, results: int, rejected: int) -> CatalogueCounts:
+def _count(changes: Changes, *, listed: int, older: int, results: int, rejected: int) -> CatalogueCounts:
     created = len(changes.created)
     return CatalogueCounts(
         listed=listed,
         created=created,
         changed=changes.changed,
-        unchanged=listed - created - changes.changed - changes.refused,
-        refused=changes.refused,
+        unchanged=listed - created - changes.changed - len(changes.refused) - older,
+        refused=len(changes.refused),
+        older=older,
         results=results,
         rejected=rejected,
     )

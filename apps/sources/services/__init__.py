@@ -2,6 +2,7 @@
 
 from apps.sources.services.analysis import analyse
 from apps.sources.services.articles import fetch_articles, fetch_articles_of
+from apps.sources.services.doubting import doubt
 from apps.sources.services.everything import fetch_everything
 from apps.sources.services.fetching import (
     fetch_books,
@@ -18,6 +19,7 @@ from apps.sources.services.tickers import fetch_tickers
 
 __all__ = [
     "analyse",
+    "doubt",
     "ensure_sources",
     "fetch_articles",
     "fetch_articles_of",

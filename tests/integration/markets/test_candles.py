@@ -13,6 +13,7 @@ from apps.markets import selectors
 from apps.markets.errors import InstrumentNotFound
 from apps.markets.models import Candle, Instrument
 from apps.markets.types import CandleCounts
+from apps.sources.models import Quarantine, Source
 from tests.integration.markets.making import INSTRUMENT, NOW, candle, store_candles
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,17 @@ DAY = timedelta(days=1)
 
 def series(count: int):
     return [candle(NOW + index * DAY, str(2000 + index)) for index in range(count)]
+
+
+def waves(count: int):
+    """Bars that move by some percent from day to day."""
+    return [candle(NOW + index * DAY, str(2000 + 37 * (index * index % 11))) for index in range(count)]
+
+
+def kept():
+    """All that a refused answer must leave as it is."""
+    told = AuditEvent.objects.exclude(action="sources.added").order_by("id")
+    return [list(rows.values()) for rows in (Candle.objects.order_by("id"), Instrument.objects.all(), told)]
 
 
 def closes() -> list[Decimal]:
@@ -67,6 +79,53 @@ def test_a_final_bar_never_becomes_unfinished():
     store_candles(candle(NOW, "2000"))
     assert store_candles(candle(NOW, "1990", final=False)) == CandleCounts(seen=1, unchanged=1)
     assert closes() == [2000]
+
+
+@pytest.mark.parametrize("factor", ["100", "0.01", "10000"])
+def test_a_whole_answer_on_another_scale_changes_nothing_and_is_quarantined(factor):
+    store_candles(*series(5))
+    before = kept()
+    scaled = [candle(NOW + index * DAY, f"{Decimal(2000 + index) * Decimal(factor):f}") for index in range(2, 7)]
+    named = replace(INSTRUMENT, currency="GBp")
+    for hours in (0, 1):
+        later = NOW + timedelta(days=7, hours=hours)
+        assert store_candles(*scaled, instrument=named, now=later) == CandleCounts(seen=5, invalid=5)
+    assert kept() == before
+    row = Quarantine.objects.get()
+    assert (row.source_id, row.operation, row.row_key, row.seen_count) == ("yahoo", "candles", "^GSPC", 2)
+    assert row.reason == "scale: the answer stands ×100 or ×10,000 from what is stored"
+    source = Source.objects.get(slug="yahoo")
+    assert (source.last_error_at, source.last_error) == (NOW + timedelta(days=7, hours=1), row.reason)
+
+
+@pytest.mark.parametrize(("new", "old"), [(2, 1), (10, 1), (1, 8)])
+def test_a_split_restates_every_bar(new, old):
+    store_candles(*series(40))
+    split = [candle(NOW + index * DAY, str(Decimal((2000 + index) * new) / old)) for index in range(40)]
+    assert store_candles(*split) == CandleCounts(seen=40, restated=40)
+    assert closes() == [bar.close for bar in split]
+    assert Quarantine.objects.count() == 0
+
+
+def test_an_answer_whose_moments_moved_by_whole_bars_changes_nothing_and_is_quarantined():
+    bars = waves(40)
+    store_candles(*bars)
+    before = kept()
+    moved = [replace(bar, closes_at=bar.closes_at - 7 * DAY) for bar in bars[9:]]
+    assert store_candles(*moved, now=NOW + 41 * DAY) == CandleCounts(seen=31, invalid=31)
+    assert kept() == before
+    assert Quarantine.objects.get().reason == "restated: many final bars changed, and not by one ratio"
+
+
+def test_a_past_that_was_truly_rewritten_stays_as_it_was_and_the_vendor_is_followed_again_once_it_goes_on():
+    store_candles(*waves(31))
+    other = [candle(NOW + index * DAY, str(3000 + index * index)) for index in range(42)]
+    assert store_candles(*other[:40]) == CandleCounts(seen=40, invalid=40)
+    assert store_candles(*other[:41]) == CandleCounts(seen=41, created=10, invalid=31)
+    assert store_candles(*other[10:]) == CandleCounts(seen=32, created=1, invalid=31)
+    assert closes() == [bar.close for bar in (*waves(31), *other[31:])]
+    assert Quarantine.objects.get().seen_count == 3
+    assert AuditEvent.objects.filter(action="candles.restated").count() == 0
 
 
 def test_a_restated_final_bar_is_counted_and_told():

@@ -63,6 +63,42 @@ def test_a_growing_volume_is_stored_but_no_business_event():
     assert AuditEvent.objects.filter(action="catalogue.stored").count() == 1
 
 
+def test_what_the_vendor_said_before_what_is_stored_changes_nothing():
+    store(listed(1, vendor_at=NOW), listed(2, vendor_at=NOW))
+    before = list(Market.objects.order_by("id").values()), list(Event.objects.order_by("id").values())
+    late = replace(won(1), vendor_at=NOW - SECOND, event=EventRecord(key="e1", title="Old title", category="crypto"))
+    later = NOW + timedelta(hours=1)
+    assert store(late, listed(2, vendor_at=NOW - SECOND, question="Old?"), now=later) == CatalogueCounts(listed=2, older=2)
+    assert (list(Market.objects.order_by("id").values()), list(Event.objects.order_by("id").values())) == before
+    assert (Result.objects.count(), AuditEvent.objects.filter(action="catalogue.stored").count()) == (0, 1)
+
+
+def test_what_the_vendor_said_later_is_stored_with_its_moment():
+    store(listed(1, vendor_at=NOW), listed(2))
+    later = NOW + timedelta(hours=1)
+    again = (replace(won(1), vendor_at=later), listed(2, vendor_at=NOW))
+    assert store(*again, now=later) == CatalogueCounts(listed=2, changed=2, results=1)
+    assert list(Market.objects.order_by("source_key").values_list("vendor_at", flat=True)) == [later, NOW]
+    assert store(replace(won(1), vendor_at=None), now=later + SECOND) == CatalogueCounts(listed=1, unchanged=1)
+    assert Market.objects.get(source_key="0x1").vendor_at == later
+
+
+def test_a_market_described_in_the_future_is_refused_with_its_event_and_its_end():
+    store(listed(1))
+    ahead = {"vendor_at": NOW + timedelta(hours=2), "event": EventRecord(key="e1", title="Other", category="crypto")}
+    later = NOW + timedelta(hours=1)
+    assert store(replace(won(1), **ahead), listed(3, **ahead), now=later) == CatalogueCounts(listed=2, refused=2)
+    assert (market().state, Event.objects.get().title, Result.objects.count()) == ("open", "Bitcoin 1", 0)
+
+
+def test_the_end_of_a_market_whose_outcomes_differ_is_not_believed():
+    store(listed())
+    swapped = (OutcomeRecord(key="t1-down", label="Down"), OutcomeRecord(key="t1-up", label="Up"))
+    ended = replace(won(), outcomes=swapped)
+    assert store(ended, now=NOW + timedelta(hours=1)) == CatalogueCounts(listed=1, refused=1)
+    assert Result.objects.count() == 0
+
+
 def test_outcomes_never_change_once_stored():
     store(listed())
     swapped = (OutcomeRecord(key="t1-down", label="Down"), OutcomeRecord(key="t1-up", label="Up"))

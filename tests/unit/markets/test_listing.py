@@ -93,6 +93,21 @@ def test_each_fault_of_a_listing_is_named(keys, stored, taken, fault):
     assert listing.fault_of_listing(record, outcome_keys=stored, taken=taken) == fault
 
 
+@pytest.mark.parametrize(
+    ("said", "stored", "is_older"),
+    [(NOW, None, False), (None, NOW, False), (NOW, NOW, False), (NOW - timedelta(microseconds=1), NOW, True)],
+)
+def test_a_market_is_older_when_the_vendor_described_it_before(said, stored, is_older):
+    assert listing.is_older(replace(RECORD, vendor_at=said), stored) is is_older
+
+
+def test_a_description_may_be_dated_a_little_ahead_and_no_more():
+    ahead = NOW + timedelta(minutes=10)
+    assert not listing.is_of_future(RECORD, NOW)
+    assert not listing.is_of_future(replace(RECORD, vendor_at=ahead), NOW)
+    assert listing.is_of_future(replace(RECORD, vendor_at=ahead + timedelta(seconds=1)), NOW)
+
+
 def test_an_unchanged_market_is_written_again_after_a_minute():
     assert not listing.is_due_to_be_seen(NOW, now=NOW + timedelta(seconds=59))
     assert listing.is_due_to_be_seen(NOW, now=NOW + timedelta(seconds=60))
