@@ -14,6 +14,7 @@ from project.local.options import Options
 
 # The recorded world has no quota of its own; at speed the desk asks more often than the vendors would allow.
 WORLD_RATES_PER_MINUTE = {"polymarket_gamma": 300, "polymarket_clob": 600, "yahoo": 600}
+WORLD_SCREEN = "^GSPC,^IXIC,CL=F,^VIX"  # the instruments that the world plays
 WORLD_PATHS = {"polymarket_gamma": "gamma", "polymarket_clob": "clob", "yahoo": "yahoo"}
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOCAL_HOSTS = "127.0.0.1,localhost"
@@ -80,4 +81,4 @@ def _world_variables(port: int) -> dict[str, str]:
     addresses = {f"{slug.upper()}_BASE_URL": f"http://127.0.0.1:{port}/{path}" for slug, path in WORLD_PATHS.items()}
     rates = {f"{slug.upper()}_RATE_PER_MINUTE": str(rate) for slug, rate in WORLD_RATES_PER_MINUTE.items()}
     # What the world does not play would be called on the real internet: it stays off.
-    return addresses | rates | {"SOURCES_ON": ",".join(WORLD_PATHS)}
+    return addresses | rates | {"SOURCES_ON": ",".join(WORLD_PATHS), "SCREEN_STOCKS": WORLD_SCREEN}

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from project.env import env
+from project.env import WrongSetting, env
 from project.settings.base import BASE_DIR
 
 VENDOR_SLUGS = (
@@ -41,6 +41,9 @@ KIT_PROCESSES = env.whole(
 )
 VENDORS = {slug: _vendor(slug) for slug in VENDOR_SLUGS}
 SOURCES_ON = tuple(env.words("SOURCES_ON", "", "slugs of the sources that may be fetched; empty: all that have what they need"))
+for slug in SOURCES_ON:
+    if slug not in VENDOR_SLUGS:
+        raise WrongSetting(f"SOURCES_ON names {slug!r}, which is no source; there are {', '.join(VENDOR_SLUGS)}")
 OPENAI_MODEL = env.text("OPENAI_MODEL", "gpt-4o-mini", "model of the analyst")
 ANALYST_COST_CAP = Decimal(
     str(env.number("ANALYST_COST_CAP", 1.0, "US dollars that the analyst may cost a day (UTC); beyond it nobody is asked"))

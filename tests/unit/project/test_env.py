@@ -88,3 +88,20 @@ def test_production_insists_on_a_secret_key():
         [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (result.returncode, result.stderr) == (2, "bellwether: SECRET_KEY must be set in production\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"SOURCES_ON": "yahoo,nope"}, "SOURCES_ON"),
+        ({"KIT_PROCESSES": "0"}, "KIT_PROCESSES"),
+        ({"NEWSAPI_RATE_PER_MINUTE": "-1"}, "NEWSAPI_RATE_PER_MINUTE"),
+        ({"ANALYST_COST_CAP": "nan"}, "ANALYST_COST_CAP"),
+    ],
+)
+def test_a_wrong_setting_of_a_source_stops_the_start_in_one_line(values, named):
+    command = [sys.executable, "-c", "import django; django.setup()"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings", "SECRET_KEY": "x", **values}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert named in done.stderr
