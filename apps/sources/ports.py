@@ -6,10 +6,10 @@ rows that were not believed, so that one bad row never stops the others.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from apps.resilience.freshness import CacheRule
 from apps.sources.gates.bars import Flag
@@ -116,7 +116,7 @@ Odds = Callable[[Caller, Sequence[str]], Awaitable[Gathered[OddsRecord]]]
 MatchResults = Callable[[Caller, Sequence[str]], Awaitable[Gathered[MatchRecord]]]
 Articles = Callable[[Caller, Sequence[str]], Awaitable[Gathered[ArticleRecord]]]
 Analysis = Callable[[Caller, AnalysisQuestion], Awaitable[Gathered[AnalysisRecord]]]
-Check = Callable[[Caller], Awaitable[CheckResult]]
+Check = Callable[[Caller], Coroutine[Any, Any, CheckResult]]
 FEEDS = (
     "open_markets",
     "market_states",

@@ -13,7 +13,7 @@ from django.conf import settings as desk
 
 from apps.resilience import RedisCache
 from tests.integration.resilience.cache_caller import KEY
-from tests.integration.resilience.callers import Caller, eventually, loads_in
+from tests.integration.resilience.cache_processes import Caller, eventually, loads_in
 
 pytestmark = pytest.mark.chaos
 TAKEN_OVER_WITHIN_S = 5.0

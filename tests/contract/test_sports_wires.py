@@ -156,7 +156,9 @@ def ends(stream: Stream) -> dict[str, tuple[str, list[int]] | None]:
         assert market.definition is not None
         for record in markets.records_of(market, market.first, market.definition):
             end = record.resolution
-            found[record.key] = end and (end.status, [place for place, paid in enumerate(end.payouts) if paid == 1])
+            found[record.key] = (
+                None if end is None else (end.status, [place for place, paid in enumerate(end.payouts) if paid == 1])
+            )
     return found
 
 

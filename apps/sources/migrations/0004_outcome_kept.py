@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('sources', '0003_analyst_calls'),
+        ("sources", "0003_analyst_calls"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='fetchlog',
-            name='outcome',
-            field=models.CharField(help_text='ok, incomplete, kept (an older answer), or the code of the error', max_length=40),
+            model_name="fetchlog",
+            name="outcome",
+            field=models.CharField(help_text="ok, incomplete, kept (an older answer), or the code of the error", max_length=40),
         ),
     ]

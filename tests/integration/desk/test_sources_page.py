@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from apps.accounts.models import User
 from apps.audit.models import Event
 from apps.core import bell, clock
 from apps.sources import services
@@ -23,7 +24,7 @@ PAGE, GAMMA = "/desk/sources/", "polymarket_gamma"
 @pytest.fixture
 def may_act(staff: Client) -> Client:
     """A member of staff who may change sources."""
-    user = staff.get("/desk/").wsgi_request.user
+    user = User.objects.get(username="olga")
     user.user_permissions.add(Permission.objects.get(codename="change_source"))
     return staff
 

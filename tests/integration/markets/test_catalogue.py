@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,10 @@ def test_what_the_vendor_said_later_is_stored_with_its_moment():
 
 def test_a_market_described_in_the_future_is_refused_with_its_event_and_its_end():
     store(listed(1))
-    ahead = {"vendor_at": NOW + timedelta(hours=2), "event": EventRecord(key="e1", title="Other", category="crypto")}
+    ahead: dict[str, Any] = {
+        "vendor_at": NOW + timedelta(hours=2),
+        "event": EventRecord(key="e1", title="Other", category="crypto"),
+    }
     later = NOW + timedelta(hours=1)
     assert store(replace(won(1), **ahead), listed(3, **ahead), now=later) == CatalogueCounts(listed=2, refused=2)
     assert (market().state, Event.objects.get().title, Result.objects.count()) == ("open", "Bitcoin 1", 0)

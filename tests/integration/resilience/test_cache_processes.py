@@ -15,7 +15,7 @@ from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, Redis
 from apps.resilience.cache_ports import Entry
 from apps.resilience.clock import SystemClock
 from apps.resilience.stores.cache_entries import decode, encode
-from tests.integration.resilience.callers import Caller, loads_in
+from tests.integration.resilience.cache_processes import Caller, loads_in
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ class Answer:
         self.body = body
         self.asked: list[Any] = []
 
-    async def get(self, path, params=()):
+    async def get(self, path, params=(), headers=()):
         self.asked.append((path, dict(params)))
         return Reply(body=self.body, received_at=NOW)
 
-    async def post(self, path, body):
+    async def post(self, path, body, *, repeatable=True):
         raise AssertionError("Yahoo is never posted to")
 
 
