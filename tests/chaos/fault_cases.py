@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared/data/http_errors"
+BAR_S = 600  # between two bars of a world at the pace of life
 SOURCES = {"polymarket_gamma": "gamma", "polymarket_clob": "clob", "yahoo": "yahoo"}
-Leaves = Literal["a quarantined body", "a counted body", "quarantined rows", "older books", "a failed call"]
+Leaves = Literal[
+    "a quarantined body",
+    "a counted body",
+    "quarantined rows",
+    "a doubted answer",
+    "older books",
+    "older markets",
+    "a failed call",
+]
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,8 @@ ROWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("minus one everywhere", "number", {"text": "-1", "every": True}),
     ("zero everywhere", "number", {"text": "0", "every": True}),
 )
-# A whole series times a hundred is a sound series: nothing in the answer alone shows what is wrong with it.
-LOOK_TRUE = frozenset({("yahoo", "prices times a hundred")})
+# Answers whose rows are sound too: only what is stored shows what is wrong with them.
+DOUBTED = frozenset({("yahoo", "prices times a hundred")})
 # Refused before they are whole: what is told of them has no excerpt, so two of a kind are one row that counts both.
 REFUSED_ON_THE_WAY: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("a redirect loop", "redirect", {"to": "self"}),
@@ -99,6 +108,14 @@ REFUSED_ON_THE_WAY: tuple[tuple[str, str, dict[str, Any]], ...] = (
 OF_ONE_SOURCE = (
     Case("books of the day before yesterday", "polymarket_clob", "stale", {"by_s": 172_800}, leaves="quarantined rows"),
     Case("books of an hour ago", "polymarket_clob", "stale", {"by_s": 3_600}, leaves="older books"),
+    Case("markets as they were an hour ago", "polymarket_gamma", "stale", {"by_s": 3_600}, leaves="older markets"),
+    Case("markets as they were a week ago", "polymarket_gamma", "stale", {"by_s": 604_800}, leaves="older markets"),
+    Case("bars in pounds for pence", "yahoo", "scaled", {"factor": 0.01}, leaves="a doubted answer"),
+    Case("bars times ten thousand", "yahoo", "scaled", {"factor": 10_000}, leaves="a doubted answer"),
+    *(
+        Case(f"bars of {bars} bars before", "yahoo", "stale", {"by_s": bars * BAR_S}, leaves="a doubted answer")
+        for bars in (1, 7)
+    ),
     Case("every seventh price times a hundred", "polymarket_clob", "scaled", {"every": 7}, leaves="quarantined rows"),
 )
 
@@ -111,9 +128,8 @@ def cases() -> Iterator[Case]:
         for name, kind, params in FAILURES:
             yield Case(f"{source}: {name}", source, kind, params, leaves="a failed call")
         for name, kind, params in ROWS:
-            if (source, name) in LOOK_TRUE:
-                continue
-            yield Case(f"{source}: {name}", source, kind, params, leaves="quarantined rows")
+            leaves: Leaves = "a doubted answer" if (source, name) in DOUBTED else "quarantined rows"
+            yield Case(f"{source}: {name}", source, kind, params, leaves=leaves)
         for name, kind, params in REFUSED_ON_THE_WAY:
             yield Case(f"{source}: {name}", source, kind, params, leaves="a counted body")
     yield from OF_ONE_SOURCE

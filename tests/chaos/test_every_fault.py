@@ -125,6 +125,16 @@ def of_quarantined_rows(lived):
     return lived["outcome"] in ("ok", "bad-answer") and lived["seen"] >= 1 and lived["log"]["rejected"] >= 1
 
 
+def of_a_doubted_answer(lived):
+    return lived["outcome"] == "ok" and lived["seen"] == 1 and "created=0, updated=0, unchanged=0, restated=0" in lived["message"]
+
+
+def of_older_markets(lived):
+    counts = {name: int(count) for name, _, count in (part.partition("=") for part in lived["message"][16:-1].split(", "))}
+    older = counts.pop("older")
+    return lived["outcome"] == "ok" and lived["seen"] == 0 and older == counts.pop("listed") > 0 and not any(counts.values())
+
+
 def of_older_books(lived):
     return lived["outcome"] == "ok" and lived["seen"] == 0 and "stored=0, unchanged=0, older=2" in lived["message"]
 
@@ -141,7 +151,9 @@ LEFT: dict[Leaves, Callable[[dict[str, Any]], bool]] = {
     "a quarantined body": of_a_quarantined_body,
     "a counted body": of_a_counted_body,
     "quarantined rows": of_quarantined_rows,
+    "a doubted answer": of_a_doubted_answer,
     "older books": of_older_books,
+    "older markets": of_older_markets,
     "a failed call": of_a_failed_call,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -140,6 +141,59 @@ def test_a_bad_body_stores_nothing_and_is_quarantined_whole(vendor, body, reason
     source = Source.objects.get(slug=GAMMA)
     assert source.last_success_at is None
     assert source.last_error == f"bad-answer: {fault.reason}"
+
+
+def test_bad_bodies_that_differ_only_far_behind_are_two_rows_and_the_same_again_is_counted(vendor):
+    first, second = (b'{"markets": [' + b" " * 3_000 + tail for tail in (b"1", b"2"))
+    for body in (first, second, first):
+        vendor.says(body)
+        with pytest.raises(BadAnswer):
+            markets()
+    assert sorted(Quarantine.objects.values_list("seen_count", "payload_digest")) == [
+        (1, hashlib.sha256(second).hexdigest()),
+        (2, hashlib.sha256(first).hexdigest()),
+    ]
+
+
+def test_an_answer_that_is_json_and_no_page_is_known_by_its_body_too(vendor):
+    body = b'{"error": "' + b"x" * 3_000 + b'"}'
+    vendor.says(body)
+    with pytest.raises(BadAnswer, match="page of markets"):
+        markets()
+    assert Quarantine.objects.get().payload_digest == hashlib.sha256(body).hexdigest()
+
+
+def test_a_source_of_which_no_row_is_believed_is_not_fresh_and_says_so(vendor):
+    bad = gamma_market(endDate=None)
+    vendor.says({"markets": [bad, {**bad, "conditionId": "0x" + "cd" * 32}]})
+    assert markets().records == ()
+    source = Source.objects.get(slug=GAMMA)
+    assert (source.last_success_at, source.last_error_at, source.last_error) == (None, NOW, "2 rows, none believed")
+    vendor.says({"markets": [bad, gamma_market()]})
+    later = NOW + timedelta(seconds=5)
+    markets(later)
+    source.refresh_from_db()
+    assert (source.last_success_at, source.last_error_at) == (later, NOW)
+
+
+def test_an_answer_without_rows_is_a_success(vendor):
+    vendor.says({"markets": []})
+    markets()
+    assert Source.objects.values_list("last_success_at", "last_error").get(slug=GAMMA) == (NOW, "")
+
+
+def test_a_doubt_is_quarantined_once_and_counted_and_shown():
+    told = {"source": YAHOO, "operation": "candles", "reason": "scale: ×100", "excerpt": "1 became 100", "key": "^GSPC"}
+    for seconds in (0, 5):
+        services.doubt(**told, now=NOW + timedelta(seconds=seconds), by="test")
+    services.doubt(**{**told, "key": "CL=F"}, now=NOW, by="test")
+    rows = Quarantine.objects.order_by("id").values_list("row_key", "excerpt", "seen_count", "last_seen_at")
+    assert list(rows) == [("^GSPC", "1 became 100", 2, NOW + timedelta(seconds=5)), ("CL=F", "1 became 100", 1, NOW)]
+    source = Source.objects.get(slug=YAHOO)
+    assert (source.last_success_at, source.last_error) == (None, "scale: ×100")
+    with pytest.raises(UnknownSource):
+        services.doubt(**{**told, "source": "nowhere"}, now=NOW, by="test")
+    assert Quarantine.objects.count() == 2
 
 
 def test_a_bad_later_page_keeps_the_first_and_marks_the_batch_stale(vendor):
