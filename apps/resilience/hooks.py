@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from apps.resilience.breaker import BreakerPhase
 from apps.resilience.freshness import Grade
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,7 @@ Event = (
 
 
 class Hook(Protocol):
-    """Listens to events. It must be quick and must not raise."""
+    """Listens to events. It must be quick; what it raises is logged and goes no further."""
 
     def __call__(self, event: Event, /) -> None:
         """Take one event."""
@@ -159,6 +162,9 @@ class Hook(Protocol):
 
 
 def tell(hooks: Iterable[Hook], event: Event) -> None:
-    """Hand the event to every hook, in order."""
+    """Hand the event to every hook, in order; one that raises costs neither the call nor the others their news."""
     for hook in hooks:
-        hook(event)
+        try:
+            hook(event)
+        except Exception as error:
+            logger.exception("a hook broke on %s: %s", type(event).__name__, type(error).__name__)
