@@ -12,14 +12,13 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 
 from apps.markets.errors import InstrumentNotFound, MarketNotFound
 from apps.markets.models import BookmakerOdds, Candle, Event, Instrument, LatestPrice, Market, Outcome, Quote, Result
-from apps.markets.shapes import as_bar, as_book, as_instrument, as_market, as_odds, as_outcome, as_price, as_quote, as_result
+from apps.markets.shapes import as_bar, as_book, as_instrument, as_market, as_odds, as_price, as_result
 from apps.markets.types import (
     Bar,
     Book,
     InstrumentView,
     MarketView,
     OddsView,
-    OutcomeView,
     Price,
     QuoteView,
     ResultView,
@@ -58,11 +57,6 @@ def unresolved_markets(*, now: datetime) -> tuple[MarketView, ...]:
     return tuple(as_market(row) for row in rows.prefetch_related("outcomes"))
 
 
-def outcomes_by_ids(outcome_ids: Iterable[str]) -> dict[str, OutcomeView]:
-    """Return the outcomes that exist among `outcome_ids`, by id."""
-    return {row.id: as_outcome(row) for row in Outcome.objects.filter(id__in=tuple(outcome_ids))}
-
-
 def latest_prices(outcome_ids: Iterable[str]) -> dict[str, Price]:
     """Return the newest price of each outcome that has one, by outcome id, in one query."""
     return {row.outcome_id: as_price(row) for row in LatestPrice.objects.filter(outcome_id__in=tuple(outcome_ids))}
@@ -71,11 +65,6 @@ def latest_prices(outcome_ids: Iterable[str]) -> dict[str, Price]:
 def book_at(outcome_id: str, *, at: datetime) -> Book | None:
     """Return the book that was stored last at or before `at`, or None; never one of the future."""
     return _newest_book(Quote.objects.filter(outcome_id=outcome_id, received_at__lte=at))
-
-
-def latest_book(outcome_id: str) -> Book | None:
-    """Return the newest stored book of an outcome, or None."""
-    return _newest_book(Quote.objects.filter(outcome_id=outcome_id))
 
 
 def latest_books(outcome_ids: Iterable[str]) -> dict[str, Book]:
@@ -89,12 +78,6 @@ def latest_books(outcome_ids: Iterable[str]) -> dict[str, Book]:
     # The moments let PostgreSQL open only the partitions that hold them.
     rows = rows.filter(received_at__gte=min(moments), received_at__lte=max(moments))
     return {row.outcome_id: as_book(row) for row in rows}
-
-
-def recent_quotes(outcome_id: str, *, since: datetime, limit: int) -> tuple[QuoteView, ...]:
-    """Return at most `limit` of the newest changes of best prices since `since`, newest first."""
-    rows = Quote.objects.filter(outcome_id=outcome_id, received_at__gte=since).order_by("-received_at")
-    return tuple(as_quote(row) for row in rows.defer("bids", "asks")[:limit])
 
 
 def price_series(outcome_id: str, *, since: datetime, points: int) -> tuple[QuoteView, ...]:
@@ -157,14 +140,6 @@ def latest_results(*, market_ids: Iterable[str]) -> dict[str, ResultView]:
     """Return the newest revision of each market's result, by market id; markets without one are left out."""
     rows = Result.objects.filter(market_id__in=tuple(market_ids)).order_by("market_id", "-revision").distinct("market_id")
     return {row.market_id: as_result(row) for row in rows}
-
-
-def results_after(*, result_id: str = "", observed_at: datetime | None = None, limit: int) -> tuple[ResultView, ...]:
-    """Return at most `limit` results made after `result_id` and observed at or after `observed_at`, oldest first."""
-    rows = Result.objects.filter(id__gt=result_id)
-    if observed_at is not None:
-        rows = rows.filter(observed_at__gte=observed_at)
-    return tuple(as_result(row) for row in rows.order_by("id")[:limit])
 
 
 def outcome_keys_to_watch(*, now: datetime, sources: Collection[str] | None = None) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from apps.markets.types import (
     OutcomeView,
     Pays,
     Price,
-    QuoteView,
     ResultKind,
     ResultView,
 )
@@ -95,18 +94,6 @@ def as_book(row: Quote) -> Book:
         vendor_at=row.vendor_at,
         received_at=row.received_at,
         digest=row.digest,
-    )
-
-
-def as_quote(row: Quote) -> QuoteView:
-    """Show a stored quote without its depth."""
-    return QuoteView(
-        id=row.id,
-        outcome_id=row.outcome_id,
-        bid=row.bid,
-        ask=row.ask,
-        vendor_at=row.vendor_at,
-        received_at=row.received_at,
     )
 
 

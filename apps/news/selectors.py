@@ -23,12 +23,6 @@ def articles_table() -> Table:
     return rows
 
 
-def latest_articles(*, limit: int, kind: ArticleKind | None = None) -> tuple[ArticleView, ...]:
-    """Return at most `limit` articles, the newest first; `kind` leaves only news or posts."""
-    rows = Article.objects.all() if kind is None else Article.objects.filter(kind=kind)
-    return tuple(_view(row) for row in rows.order_by("-published_at", "-id")[:limit])
-
-
 def articles_of_market(market_id: str, *, limit: int) -> tuple[LinkedArticle, ...]:
     """Return at most `limit` articles about a market or its instrument, the newest first. Raises MarketNotFound."""
     market = markets.get_market(market_id)

@@ -91,11 +91,6 @@ def fetch_logs_table() -> QuerySet[FetchLog]:
     return FetchLog.objects.all()
 
 
-def quarantine_table() -> QuerySet[Quarantine]:
-    """Return the quarantine for lists that filter and page."""
-    return Quarantine.objects.all()
-
-
 def list_sources() -> tuple[SourceView, ...]:
     """Return every source that has a vendor, by slug."""
     return tuple(_view(row) for row in Source.objects.filter(slug__in=registry.slugs()))

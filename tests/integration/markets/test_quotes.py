@@ -86,7 +86,7 @@ def test_an_empty_side_is_stored_as_nothing(market):
     store_books(replace(book("t1-up"), bids=()))
     price = selectors.latest_prices([up(market)])[up(market)]
     assert (price.bid, price.bid_units, price.ask) == (None, None, Decimal("0.52"))
-    assert book_of(selectors.latest_book(up(market))).bids == ()
+    assert selectors.latest_books([up(market)])[up(market)].bids == ()
 
 
 def test_one_audit_event_for_a_batch_with_count_and_digest(market):
@@ -117,16 +117,7 @@ def test_the_book_at_a_moment_is_the_last_one_before_it(market):
     assert selectors.book_at(outcome_id, at=NOW - SECOND) is None
     assert book_of(selectors.book_at(outcome_id, at=NOW)).bids[0] == Level(Decimal("0.40"), Decimal(10))
     assert book_of(selectors.book_at(outcome_id, at=NOW + 1.5 * SECOND)).bids[0].price == Decimal("0.41")
-    assert book_of(selectors.latest_book(outcome_id)).bids[0].price == Decimal("0.42")
-    assert selectors.latest_books([outcome_id])[outcome_id] == selectors.latest_book(outcome_id)
-
-
-def test_recent_quotes_are_newest_first_and_limited(market):
-    for second, bid in enumerate(("0.40", "0.41", "0.42")):
-        store_books(book("t1-up", bid=bid, at=NOW + second * SECOND))
-    found = selectors.recent_quotes(up(market), since=NOW + SECOND, limit=5)
-    assert [quote.bid for quote in found] == [Decimal("0.42"), Decimal("0.41")]
-    assert len(selectors.recent_quotes(up(market), since=NOW, limit=1)) == 1
+    assert selectors.latest_books([outcome_id])[outcome_id].bids[0].price == Decimal("0.42")
 
 
 def test_a_series_is_thinned_evenly_oldest_first(market):

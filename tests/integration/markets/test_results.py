@@ -107,16 +107,6 @@ def test_resolving_an_unknown_market_is_refused():
     assert Result.objects.count() == 0
 
 
-def test_results_are_listed_after_one_another():
-    store(listed(2), listed(3))
-    for number in (1, 2, 3):
-        store(won(number), now=AFTER + timedelta(seconds=number))
-    found = selectors.results_after(limit=10)
-    assert len(found) == 3
-    assert selectors.results_after(result_id=found[0].id, limit=1) == found[1:2]
-    assert selectors.results_after(observed_at=AFTER + timedelta(seconds=3), limit=10) == found[2:]
-
-
 def test_latest_results_are_one_for_each_market_in_one_query(django_assert_num_queries):
     store(listed(2))
     store(won(1), won(2), now=AFTER)

@@ -68,12 +68,6 @@ def test_the_desk_searches_for_what_it_follows(desk):
     assert dict(desk["press"].asked("finnhub")[1].query)["from"] == "2026-06-01"
 
 
-def test_newest_come_first(desk):
-    newest = selectors.latest_articles(limit=2)
-    assert [one.title for one in newest] == ["Apple unveils new chips", "Ten gardens to visit"]
-    assert selectors.latest_articles(limit=5, kind="post") == ()
-
-
 def test_unknown_markets_and_instruments_are_not_found(desk):
     with pytest.raises(MarketNotFound):
         selectors.articles_of_market("mkt_none", limit=5)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.markets import selectors
 from apps.markets import services as markets
-from apps.markets.models import BookmakerOdds, LatestPrice, Market, Result
+from apps.markets.models import BookmakerOdds, LatestPrice, Market, Outcome, Result
 from apps.markets.types import OddsCounts
 from apps.sources import http, registry, services
 from apps.sources.errors import BadAnswer
@@ -112,7 +111,7 @@ def test_a_recorded_market_is_listed_quoted_and_resolved(recordings):
     assert markets.refresh_catalogue(source="betfair_stream", now=NOW + timedelta(minutes=2), by="test").results == 1
     result = Result.objects.get()
     (winner,) = [outcome_id for outcome_id, paid in result.payouts.items() if float(paid) == 1]
-    assert selectors.outcomes_by_ids([winner])[winner].label == "R0"
+    assert Outcome.objects.get(id=winner).label == "R0"
     assert set(FetchLog.objects.values_list("source_id", "outcome")) == {("betfair_stream", "ok")}
 
 
