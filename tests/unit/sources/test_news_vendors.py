@@ -215,6 +215,14 @@ def test_twitter_may_find_nothing_give_one_or_give_a_part():
         fetch("twitter", {})
 
 
+@pytest.mark.parametrize("author", [None, {"id": 77, "username": "jane"}, {"id": "77"}, {"id": "77", "username": "j" * 51}, []])
+def test_an_author_who_cannot_be_read_costs_only_a_name(author):
+    gathered, _ = fetch("twitter", tweets(tweet()) | {"includes": {"users": [author]}})
+    assert [record.publisher for record in gathered.records] == [""]
+    gathered, _ = fetch("twitter", tweets(tweet()) | {"includes": {"users": [author, {"id": "77", "username": "jane"}]}})
+    assert [record.publisher for record in gathered.records] == ["@jane"]
+
+
 def test_an_id_tells_its_moment():
     assert moment_of_id("1460323737035677698").replace(microsecond=0) == datetime(2021, 11, 15, 19, 8, 5, tzinfo=UTC)
 

@@ -8,6 +8,7 @@ moment, which its id then tells: the bits above the lowest 22 are milliseconds s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -94,10 +95,15 @@ def _rows(answer: Row, value: object) -> Sequence[object]:
 
 
 def _usernames(answer: Row) -> dict[str, str]:
+    """Return the names of authors by their ids; the posts of one who cannot be read stay without a name."""
     if not answer.has("includes") or not answer.row("includes").has("users"):
         return {}
-    users = (Row(item) for item in answer.row("includes").items("users"))
-    return {user.text("id", length_max=ID_DIGITS_MAX): user.text("username", length_max=50) for user in users}
+    names: dict[str, str] = {}
+    for item in answer.row("includes").items("users"):
+        with suppress(BadRow):
+            user = Row(item)
+            names[user.text("id", length_max=ID_DIGITS_MAX)] = user.text("username", length_max=50)
+    return names
 
 
 def _error_of(value: object) -> Rejected:
