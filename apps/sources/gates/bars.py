@@ -4,7 +4,8 @@ Refused (they go into the quarantine, the rest is kept):
 
 contradiction  high below low, or open or close outside of them by more than a tenth
 no price       a price at or below zero: no index, share or coin has one, and the desk's models take logarithms. (One
-               future, WTI on 20 April 2020, truly had: its day is lost on purpose.)
+               future, WTI on 20 April 2020, truly had: its day is lost on purpose.) Or one that is too small or too
+               large for any market, and for the desk's tables
 future         a bar that closes more than three days after the answer came
 duplicate      of two different bars with one moment the later in the answer stands; equal ones are one bar
 scale          prices ×100 or ×10,000 up or down against the rest (cents for units, units for cents), in one price of a
@@ -36,6 +37,7 @@ from apps.sources.types import CandleRecord, Rejected
 
 ROUNDING = Decimal("0.000001")  # relative: floats on a wire carry about seven digits at worst; this is not worth a flag
 OUTSIDE_MAX = Decimal("0.1")  # relative
+PRICE_MIN, PRICE_MAX = Decimal("1e-10"), Decimal(10) ** 12
 SCALE_LOG10 = 2.0  # one step of scale: a hundred
 SCALE_SLACK_LOG10 = 0.125  # a leap of 75 to 133 counts as a hundred: the error and a day's true move together
 SCALE_STEPS_MAX = 2
@@ -90,6 +92,8 @@ def fault_of(bar: CandleRecord) -> str:
     prices = (bar.open, bar.high, bar.low, bar.close)
     if min(prices) <= 0:
         return "no price: a price is zero or below"
+    if min(prices) < PRICE_MIN or max(prices) > PRICE_MAX:
+        return f"no price: a price is not between {PRICE_MIN} and {PRICE_MAX}"
     if bar.high < bar.low:
         return f"contradiction: high {bar.high} is below low {bar.low}"
     if _outside(bar) > OUTSIDE_MAX:

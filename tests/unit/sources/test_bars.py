@@ -61,11 +61,19 @@ def test_a_quiet_series_passes_untouched():
         ({"low": "112", "high": "113"}, "contradiction"),
         ({"low": "0"}, "no price"),
         ({"low": "-1"}, "no price"),
+        ({"low": "0.00000000001"}, "no price"),
+        ({"high": "1000000000001"}, "no price"),
     ],
 )
 def test_a_bar_that_cannot_be_true_is_refused_and_the_rest_is_kept(changes, rule):
     rules, days = refused([bar(0), bar(1, **changes), bar(2)])
     assert (rules, days) == ({rule: 1}, [0, 2])
+
+
+@pytest.mark.parametrize("price", ["500000000000000", "0.00000000001"])
+def test_a_whole_series_that_no_table_can_hold_is_refused(price):
+    rules, days = refused([bar(day, price, low=price, high=price) for day in range(30)])
+    assert (rules, days) == ({"no price": 30}, [])
 
 
 def test_a_range_that_leaves_out_open_or_close_is_widened_and_flagged():
