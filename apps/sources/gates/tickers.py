@@ -10,6 +10,7 @@ from apps.sources.types import TickerRecord
 
 WILD_RATIO = 50.0  # nothing on a screen moves this far between two looks; cents for units are a hundred
 AGREE_RATIO = 1.25
+AHEAD_MAX = timedelta(minutes=10)  # a vendor's clock may run ahead of ours so far
 
 
 def fault_of(ticker: TickerRecord, *, last_good: Decimal | None, doubted: Decimal | None, old_after: timedelta) -> str:
@@ -17,7 +18,7 @@ def fault_of(ticker: TickerRecord, *, last_good: Decimal | None, doubted: Decima
 
     A price that lies a factor of 50 or more from the last good one is wild, unless another source said about the same
     a moment ago (`doubted`): then it is the last good one that was wrong. A price is old when the vendor says that it was
-    traded more than `old_after` before the answer came.
+    traded more than `old_after` before the answer came, and of the future when that lies well after it.
     """
     if (
         last_good
@@ -25,9 +26,11 @@ def fault_of(ticker: TickerRecord, *, last_good: Decimal | None, doubted: Decima
         and not (doubted and ratio(ticker.price, doubted) <= AGREE_RATIO)
     ):
         return f"wild: {ticker.price} after {last_good}"
-    if ticker.vendor_at is not None and ticker.received_at - ticker.vendor_at > old_after:
-        return f"old: traded at {ticker.vendor_at.isoformat()}"
-    return ""
+    if ticker.vendor_at is None:
+        return ""
+    age = ticker.received_at - ticker.vendor_at
+    when = "old" if age > old_after else "future" if -age > AHEAD_MAX else ""
+    return f"{when}: traded at {ticker.vendor_at.isoformat()}" if when else ""
 
 
 def ratio(price: Decimal, other: Decimal) -> float:

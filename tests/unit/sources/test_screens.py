@@ -189,3 +189,9 @@ def test_a_price_that_was_traded_long_ago_is_not_taken():
     assert fault_of(old, last_good=None, doubted=None, old_after=HOUR).startswith("old: traded at 2026-06-08T10:59")
     assert fault_of(replace(old, vendor_at=NOW - HOUR), last_good=None, doubted=None, old_after=HOUR) == ""
     assert fault_of(replace(old, vendor_at=None), last_good=None, doubted=None, old_after=HOUR) == ""
+
+
+def test_a_price_of_the_future_is_not_taken_and_a_clock_that_runs_ahead_a_little_is_forgiven():
+    ahead = replace(ticker(), vendor_at=NOW + timedelta(minutes=10, seconds=1))
+    assert fault_of(ahead, last_good=None, doubted=None, old_after=HOUR).startswith("future: traded at 2026-06-08T12:10:01")
+    assert fault_of(replace(ahead, vendor_at=NOW + timedelta(minutes=10)), last_good=None, doubted=None, old_after=HOUR) == ""
