@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from apps.audit.services import record
@@ -10,12 +11,12 @@ from apps.core.db import durable, transaction
 from apps.core.errors import Conflict, DeskError, Invalid
 from apps.sources import http, registry, visits
 from apps.sources.calling import Journal
-from apps.sources.errors import UnknownSource
+from apps.sources.errors import NotAtVendor, UnknownSource
 from apps.sources.models import Source
 from apps.sources.ports import CheckResult, Gathered, Vendor
 from apps.sources.visits import Visit
 
-REASON_LENGTH = 300
+REASON_LENGTH = SAID_LENGTH = 300
 
 
 @transaction
@@ -94,17 +95,33 @@ def self_check(*, source: str, by: str, now: datetime) -> CheckResult:
     started_s = clock.monotonic_s()
     failure: DeskError | None = None
     try:
-        result = http.ask(vendor, journal, vendor.check)
+        result = http.ask(replace(vendor, cache=None), journal, vendor.check)  # what is kept says nothing about now
     except DeskError as error:
         failure = error
         result = CheckResult(is_good=False, message=f"{error.code}: {error}")
     duration_s = clock.monotonic_s() - started_s
     visit = Visit(source=source, journal=journal, duration_s=duration_s, now=now, by=by)
+    if failure is None and not result.is_good:
+        failure = NotAtVendor(f"{source} answered, and nothing in it was good: {result.message}")
+    _record_checked(visit, result, failure)
+    return result
+
+
+@transaction
+def _record_checked(visit: Visit, result: CheckResult, failure: DeskError | None) -> None:
+    """Write down a check: a good one makes the source fresh, since the vendor was asked and was understood."""
     if failure is None:
         visits.note_success(visit, Gathered())
     else:
         visits.note_failure(visit, failure)
-    return result
+    said = result.message.replace("\x00", "")[:SAID_LENGTH]
+    record(
+        action="source.checked",
+        subject=visit.source,
+        by=visit.by,
+        now=visit.now,
+        detail={"is_good": result.is_good, "said": said},
+    )
 
 
 @transaction

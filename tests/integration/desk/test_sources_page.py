@@ -66,6 +66,7 @@ def test_a_test_asks_the_vendor_now_even_a_paused_one(fetched, may_act):
     asked = len(fetched.questions)
     assert "1 of 2 markets read" in do(may_act, "check").content.decode()
     assert len(fetched.questions) == asked + 1
+    assert [action for action, _ in deeds()] == ["source.paused", "source.checked"]
 
 
 def test_a_breaker_is_closed_by_hand(fetched, may_act):

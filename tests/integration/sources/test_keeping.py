@@ -93,6 +93,27 @@ def test_a_self_check_of_a_vendor_that_is_away_says_so_and_raises_nothing(vendor
     assert FetchLog.objects.get().outcome == "http-status"
 
 
+def test_a_self_check_is_audited_however_it_ends(vendor):
+    vendor.says({"markets": [gamma_market()]})
+    services.self_check(source=GAMMA, by="alice", now=NOW)
+    vendor.says(b"", status=503)
+    services.self_check(source=GAMMA, by="bob", now=NOW)
+    told = Event.objects.filter(subject=GAMMA, action="source.checked").order_by("id")
+    assert [(event.actor, event.detail["is_good"]) for event in told] == [("alice", True), ("bob", False)]
+    assert [event.detail["said"].split(":")[0] for event in told] == ["1 of 1 markets read", "vendor-away"]
+
+
+def test_a_self_check_that_finds_nothing_good_makes_no_source_look_fresh(vendor):
+    vendor.says({"markets": [gamma_market(endDate=None)]})
+    assert not services.self_check(source=GAMMA, by="alice", now=NOW).is_good
+    source = Source.objects.get(slug=GAMMA)
+    assert (source.last_success_at, source.last_error_at) == (None, NOW)
+    assert "0 of 1 markets read" in source.last_error
+    vendor.says({"markets": [gamma_market()]})
+    assert services.self_check(source=GAMMA, by="alice", now=NOW).is_good
+    assert Source.objects.get(slug=GAMMA).last_success_at == NOW
+
+
 def test_others_can_read_freshness_figures_faults_and_breakers(vendor):
     services.ensure_sources(by="test", now=NOW)
     vendor.says({"markets": [gamma_market(), gamma_market(endDate=None)]})
