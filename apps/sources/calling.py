@@ -6,7 +6,8 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import quote
+from html import escape
+from urllib.parse import quote, quote_plus
 
 from apps.core import clock
 from apps.core.errors import DeskError
@@ -30,6 +31,7 @@ from apps.sources.strict import excerpt_of
 
 NOT_FOUND_STATUSES = (404, 410)
 FORBIDDING_STATUSES = (401, 403, 451)
+KEY_LENGTH_MIN = 8  # nothing shorter is a secret, and it may stand in a price by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,8 @@ class VendorCaller:
         except KitError as error:
             self._journal.failed(error, named, clock.monotonic_s() - started_s)
             raise in_our_words(error, self._slug, secret=self._connection.api_key) from error
-        return Reply(body=response.body, received_at=self._journal.took(response, named), headers=response.headers)
+        body = body_without_key(response.body, self._connection.api_key)
+        return Reply(body=body, received_at=self._journal.took(response, named), headers=response.headers)
 
 
 def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers: Params) -> tuple[str, Params, Params]:
@@ -156,7 +159,24 @@ def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers:
 
 def without_key(text: str, key: str) -> str:
     """Return the text with the key blotted out: some vendors repeat it in their complaints."""
-    return text.replace(key, "(key)") if key else text
+    for form in _forms_of(key):
+        text = text.replace(form, "(key)")
+    return text
+
+
+def body_without_key(body: bytes, key: str) -> bytes:
+    """Return a body with the key blotted out before anybody reads it: what is read ends in errors, logs and rows."""
+    if len(key) >= KEY_LENGTH_MIN:
+        for form in _forms_of(key):
+            body = body.replace(form.encode(), b"(key)")
+    return body
+
+
+def _forms_of(key: str) -> list[str]:
+    """Return the ways in which an answer may write a key: as it is, and as it stands in addresses, in JSON and in pages."""
+    in_json = json.dumps(key)[1:-1]
+    forms = {key, quote(key, safe=""), quote(key), quote_plus(key), in_json, in_json.replace("/", "\\/"), escape(key)}
+    return sorted(forms - {""}, key=len, reverse=True)
 
 
 def in_our_words(error: KitError, slug: str, *, secret: str = "") -> DeskError:

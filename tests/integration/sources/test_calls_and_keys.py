@@ -11,8 +11,8 @@ import pytest
 from apps.audit.models import Event
 from apps.core.errors import Conflict
 from apps.sources import registry, services
-from apps.sources.calling import with_key
-from apps.sources.errors import SourceClosed, VendorRefused
+from apps.sources.calling import body_without_key, with_key, without_key
+from apps.sources.errors import QuotaSpent, SourceClosed, VendorRefused
 from apps.sources.models import FetchCall, FetchLog, Quarantine, Source
 from apps.sources.ports import KeyRule
 from tests.factories.wires import TOKENS, clob_book, gamma_market
@@ -112,3 +112,41 @@ def test_sources_that_settings_do_not_name_are_off_and_a_paused_one_stays_paused
     assert (states[GAMMA], states[YAHOO], states["polymarket_clob"]) == ("on", "paused", "off")
     with pytest.raises(SourceClosed, match="SOURCES_ON"):
         services.fetch_books(source="polymarket_clob", outcome_keys=[clob_book()["asset_id"]], now=NOW, by="test")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "We have detected your API key as s3cret key/+ and our standard API rate limit is 25 requests per day.",
+        "rate limit: 25 requests per day, asked by /query?apikey=s3cret+key%2F%2B&symbol=AAPL",
+        "rate limit: 25 requests per day for s3cret%20key%2F%2B",
+    ],
+)
+def test_a_limit_that_is_told_with_our_key_is_passed_on_without_it(vendor, settings, said):
+    given = {**settings.VENDORS["alphavantage"], "api_key": KEY, "base_url": settings.VENDORS[YAHOO]["base_url"]}
+    settings.VENDORS = {**settings.VENDORS, "alphavantage": given}
+    vendor.says({"Information": said})
+    with pytest.raises(QuotaSpent) as refusal:
+        services.fetch_tickers(source="alphavantage", symbols=["AAPL"], now=NOW, by="test")
+    assert "(key)" in str(refusal.value)
+    row = Source.objects.get(slug="alphavantage")
+    assert "(key)" in row.last_error
+    assert "s3cret" not in str(refusal.value) + row.last_error
+
+
+def test_a_key_escaped_for_json_or_a_page_is_blotted_out_too():
+    key = 'a/"b"<c>&long'
+    for written in (
+        key,
+        r"a/\"b\"<c>&long",
+        r"a\/\"b\"<c>&long",
+        "a/&quot;b&quot;&lt;c&gt;&amp;long",
+        "a%2F%22b%22%3Cc%3E%26long",
+    ):
+        assert body_without_key(f"it is {written}.".encode(), key) == b"it is (key)."
+        assert without_key(f"it is {written}.", key) == "it is (key)."
+
+
+def test_what_is_too_short_to_be_a_key_leaves_prices_alone():
+    assert body_without_key(b'{"price": "12345"}', "234") == b'{"price": "12345"}'
+    assert body_without_key(b'{"price": "12345"}', "") == b'{"price": "12345"}'
