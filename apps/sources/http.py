@@ -28,9 +28,9 @@ from apps.resilience import (
 from apps.sources import registry
 from apps.sources.calling import Journal, VendorCaller
 from apps.sources.engine import Engine, engine, is_in_transaction, shut_down
-from apps.sources.errors import QuotaSpent
+from apps.sources.errors import BadAnswer, QuotaSpent
 from apps.sources.files import FileCaller
-from apps.sources.ports import Caller, Vendor
+from apps.sources.ports import Caller, Gathered, Vendor
 
 __all__ = [
     "Asking",
@@ -125,13 +125,28 @@ def _run(home: Engine, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _put(home: Engine, asking: Asking[T]) -> T:
-    """Put the question; a limit that the vendor states in a good answer slows everybody down like any other."""
+    """Put the question; a limit that the vendor states in a good answer slows everybody down like any other.
+
+    A body that is not believed must not be kept: it came with a good status, and would be served until it is old.
+    """
     try:
-        return await asking.question(_caller(home, asking.vendor, asking.journal))
+        answer = await asking.question(_caller(home, asking.vendor, asking.journal))
     except QuotaSpent as error:
         policy = registry.connection_of(asking.vendor).policy
         await home.client.slow_down(policy, retry_after_s=error.retry_after_s)
         raise
+    except BadAnswer:
+        await _forget_answers(home, asking.vendor)
+        raise
+    if isinstance(answer, Gathered) and not answer.complete and not all(fault.key for fault in answer.rejected):
+        await _forget_answers(home, asking.vendor)  # a fault without a key of its own is that of a whole body
+    return answer
+
+
+async def _forget_answers(home: Engine, vendor: Vendor) -> None:
+    """Forget what is kept of a vendor: which of its bodies was at fault is not known here."""
+    if vendor.cache is not None:
+        await home.cache.clear(f"{vendor.slug}:*")
 
 
 def _caller(home: Engine, vendor: Vendor, journal: Journal) -> Caller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +12,7 @@ from apps.audit.models import Event
 from apps.news import services
 from apps.news.models import Article, ArticleLink, ArticleSighting
 from apps.sources import services as sources
+from apps.sources.errors import BadAnswer
 from apps.sources.models import FetchLog, Quarantine
 from tasks import news as ticks
 from tests.factories.articles import (
@@ -214,6 +216,28 @@ def test_each_vendor_checks_itself(press, slug):
     assert sources.self_check(source=slug, now=NOW, by=BY).is_good
     press.says_by_source = {slug: Answer(b"<html></html>", status=403)}
     assert not sources.self_check(source=slug, now=NOW, by=BY).is_good
+
+
+def test_a_wall_under_200_is_not_kept_in_place_of_the_next_true_answer(press):
+    ask: dict[str, Any] = {"source": "google_news", "keys": ["bitcoin"], "now": NOW, "by": BY}
+    press.says_by_source = {"google_news": Answer(b"<html>Just a moment...</html>", status=200)}
+    with pytest.raises(BadAnswer):
+        sources.fetch_articles_of(**ask)
+    press.says_by_source = {"google_news": rss(rss_item())}
+    assert len(sources.fetch_articles_of(**ask).records) == 1
+    assert len(sources.fetch_articles_of(**ask).records) == 1
+    assert len(press.asked("google_news")) == 2, "the true answer is kept"
+
+
+def test_a_wall_behind_a_true_answer_is_not_kept_either(press):
+    walls = [Answer(b"<html>Just a moment...</html>", status=200)]
+    press.says_by_source = {
+        "google_news": lambda question: walls.pop() if "two" in dict(question.query)["q"] and walls else rss(rss_item())
+    }
+    ask: dict[str, Any] = {"source": "google_news", "keys": ["one " + "x" * 380, "two " + "y" * 380], "now": NOW, "by": BY}
+    first = sources.fetch_articles_of(**ask)
+    assert (len(first.records), first.stale, Quarantine.objects.count()) == (1, True, 1)
+    assert not sources.fetch_articles_of(**ask).stale
 
 
 def test_the_ticks_of_the_schedule_refresh_news_and_posts(press, monkeypatch):
