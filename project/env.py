@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -76,6 +77,20 @@ class Environment:
             raise WrongSetting(f"{name} must be one of {', '.join(of)}, not {value!r}")
         return value
 
+    def address(self, name: str, default: str, meaning: str, *, schemes: tuple[str, ...]) -> str:
+        """Return the variable as an address of one of the schemes, with a host where the scheme has one, or empty text."""
+        value = self.text(name, default, meaning)
+        if value and not _is_address(value, schemes):
+            raise WrongSetting(f"{name} must be an address such as {schemes[0]}://host, without a user name or spaces")
+        return value
+
+    def secret(self, name: str, meaning: str) -> str:
+        """Return the variable as printable ASCII in one line, as a header can carry it; the message does not show it."""
+        value = self.text(name, "", meaning)
+        if not (value.isascii() and value.isprintable()):
+            raise WrongSetting(f"{name} must be one line of printable ASCII characters")
+        return value
+
     def _parsed(self, name: str, default: str, meaning: str, parse: Callable[[str], T], kind: str) -> T:
         text = self.text(name, default, meaning)
         try:
@@ -88,6 +103,16 @@ class Environment:
             return Path(file_name).read_text().strip()
         except OSError as error:
             raise WrongSetting(f"{name}_FILE cannot be read: {error.strerror or error}") from None
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port is not None or not parts.netloc.endswith(":")
+    except ValueError:
+        return False
+    is_plain = text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
+    return is_plain and has_port and parts.scheme in schemes and bool(parts.path if parts.scheme == "file" else parts.hostname)
 
 
 def _truth(text: str) -> bool:

@@ -26,12 +26,16 @@ VENDOR_SLUGS = (
     "openai",
 )
 
+ADDRESS_SCHEMES = ("https", "http", "file")  # a folder of recordings is an address too
+
 
 def _vendor(slug: str) -> dict[str, str | int]:
     name = slug.upper()
     return {
-        "base_url": env.text(f"{name}_BASE_URL", "", f"address of {slug}; empty: the vendor's public one"),
-        "api_key": env.text(f"{name}_API_KEY", "", f"key of {slug}, when it needs one"),
+        "base_url": env.address(
+            f"{name}_BASE_URL", "", f"address of {slug}; empty: the vendor's public one", schemes=ADDRESS_SCHEMES
+        ),
+        "api_key": env.secret(f"{name}_API_KEY", f"key of {slug}, when it needs one"),
         "rate_per_minute": env.whole(f"{name}_RATE_PER_MINUTE", 0, f"calls a minute to {slug}; 0: its published quota"),
     }
 

@@ -97,6 +97,8 @@ def test_production_insists_on_a_secret_key():
         ({"KIT_PROCESSES": "0"}, "KIT_PROCESSES"),
         ({"NEWSAPI_RATE_PER_MINUTE": "-1"}, "NEWSAPI_RATE_PER_MINUTE"),
         ({"ANALYST_COST_CAP": "nan"}, "ANALYST_COST_CAP"),
+        ({"YAHOO_BASE_URL": "ftp://x"}, "YAHOO_BASE_URL"),
+        ({"NEWSAPI_API_KEY": "two\nlines"}, "NEWSAPI_API_KEY"),
     ],
 )
 def test_a_wrong_setting_of_a_source_stops_the_start_in_one_line(values, named):
@@ -105,3 +107,39 @@ def test_a_wrong_setting_of_a_source_stops_the_start_in_one_line(values, named):
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert named in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://x",
+        "host",
+        "http://",
+        "http://a b",
+        "http://h:99999",
+        "http://h:x",
+        "http://user:word@h",
+        "//h",
+        "file:",
+        "http://ü",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_address_is_refused_by_name(text):
+    with pytest.raises(WrongSetting, match=r"^X_BASE_URL must be an address such as https://host"):
+        Environment({"X_BASE_URL": text}).address("X_BASE_URL", "", "where", schemes=("https", "http", "file"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "https://h", "http://127.0.0.1:8990/gamma", "http://[::1]:80/x", "file:///data/x", "https://h/a?b=c"]
+)
+def test_addresses_are_taken_as_they_are(text):
+    assert Environment({"X_BASE_URL": text}).address("X_BASE_URL", "", "where", schemes=("https", "http", "file")) == text
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "schl\u00fcssel", "tab\tbed", "null\x00"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(text):
+    with pytest.raises(WrongSetting, match=r"^X_API_KEY must be one line") as refusal:
+        Environment({"X_API_KEY": text}).secret("X_API_KEY", "key")
+    assert text not in str(refusal.value)
+    assert Environment({"X_API_KEY": "a b/+="}).secret("X_API_KEY", "key") == "a b/+="
