@@ -25,12 +25,11 @@ from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import StoreUnavailable
 from apps.resilience.figures import NAMES_MAX, Durations, Figures, FigureStore, Life, NameBook, Parcel
 from apps.resilience.hooks import AttemptFinished, Event, Hook, StoreFellBack, tell
-from apps.resilience.perf_report import PerfReport, report_of
+from apps.resilience.perf_report import HIT, MISS, PerfReport, report_of
 from apps.resilience.safely import classify
 
 F = TypeVar("F", bound=Callable[..., Any])
 FLUSH_EVERY_S = 5.0
-HIT, MISS = ".hit", ".miss"
 OK = "ok"
 
 

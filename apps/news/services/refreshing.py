@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,34 +19,33 @@ SYMBOL_READERS = ("finnhub",)  # sources that are asked for shares; all others s
 
 
 @durable
-def refresh_news(*, now: datetime, by: str, queries: Sequence[str] = ()) -> NewsCounts:
+def refresh_news(*, now: datetime, by: str) -> NewsCounts:
     """Fetch news from all its sources at once and store what is new; nothing when another process is at it.
 
-    `queries` are searched for in place of what the desk follows. Sources that failed are named in the counts.
+    Sources that failed are named in the counts.
     """
-    return _refresh("news", queries, now=now, by=by)
+    return _refresh("news", now=now, by=by)
 
 
 @durable
-def refresh_posts(*, now: datetime, by: str, queries: Sequence[str] = ()) -> NewsCounts:
+def refresh_posts(*, now: datetime, by: str) -> NewsCounts:
     """Fetch posts from all their sources at once and store what is new; nothing when another process is at it."""
-    return _refresh("posts", queries, now=now, by=by)
+    return _refresh("posts", now=now, by=by)
 
 
-def _refresh(haul_name: str, queries: Sequence[str], *, now: datetime, by: str) -> NewsCounts:
+def _refresh(haul_name: str, *, now: datetime, by: str) -> NewsCounts:
     with only_one(f"news.refresh.{haul_name}") as is_ours:
         if not is_ours:
             return NewsCounts()
         followed = following()
-        haul = sources.fetch_articles(haul=haul_name, wishes=_wishes(followed, queries), now=now, by=by)
+        haul = sources.fetch_articles(haul=haul_name, wishes=_wishes(followed), now=now, by=by)
         counts = store_articles(batches=haul.batches, followed=followed, now=now, by=by)
         return replace(counts, parts=_parts(haul))
 
 
-def _wishes(followed: Following, queries: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    words = tuple(queries) or followed.words
-    by_words = dict.fromkeys(("newsapi", "google_news", "reddit", "twitter"), words)
-    return by_words | dict.fromkeys(SYMBOL_READERS, tuple(queries) or followed.symbols)
+def _wishes(followed: Following) -> dict[str, tuple[str, ...]]:
+    by_words = dict.fromkeys(("newsapi", "google_news", "reddit", "twitter"), followed.words)
+    return by_words | dict.fromkeys(SYMBOL_READERS, followed.symbols)
 
 
 def _parts(haul: ArticleHaul) -> tuple[SourcePart, ...]:
