@@ -35,6 +35,7 @@ class DeskTask(Task):  # type: ignore[type-arg]  # celery-types has it generic, 
     """Records what failed and parks what fails again and again."""
 
     abstract = True
+    throws = (Expected,)  # told in a line: a paused source must not fill the log with traces
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any) -> None:
         """Write one row for the failure; expected errors are part of the day and are only logged."""

@@ -30,7 +30,7 @@ class CursorPage(CursorPagination):
     def get_page_size(self, request: Request) -> int:
         """Return the rows a page. Raises ValidationError naming `limit`."""
         text = request.query_params.get("limit", str(LIMIT_DEFAULT))
-        if not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= LIMIT_MAX:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 4 or not 1 <= int(text) <= LIMIT_MAX:
             raise ValidationError({"limit": [f"A whole number from 1 to {LIMIT_MAX}."]})
         return int(text)
 

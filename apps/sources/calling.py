@@ -32,6 +32,7 @@ from apps.sources.strict import excerpt_of
 NOT_FOUND_STATUSES = (404, 410)
 FORBIDDING_STATUSES = (401, 403, 451)
 KEY_LENGTH_MIN = 8  # nothing shorter is a secret, and it may stand in a price by chance
+PLAIN_IN_PATHS = "!$&'()*,;=:@"  # RFC 3986, section 3.3: addresses are put into this form when they are sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,8 @@ def body_without_key(body: bytes, key: str) -> bytes:
 def _forms_of(key: str) -> list[str]:
     """Return the ways in which an answer may write a key: as it is, and as it stands in addresses, in JSON and in pages."""
     in_json = json.dumps(key)[1:-1]
-    forms = {key, quote(key, safe=""), quote(key), quote_plus(key), in_json, in_json.replace("/", "\\/"), escape(key)}
+    in_addresses = {quote(key, safe=""), quote(key), quote(key, safe=PLAIN_IN_PATHS), quote_plus(key)}
+    forms = {key, in_json, in_json.replace("/", "\\/"), escape(key), *in_addresses}
     return sorted(forms - {""}, key=len, reverse=True)
 
 

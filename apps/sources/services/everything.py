@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.core.db import durable
+from apps.sources.errors import NotOffered
 from apps.sources.ports import Vendor
 from apps.sources.registry import vendor_of
 from apps.sources.services.articles import fetch_articles_of
@@ -23,14 +24,18 @@ def fetch_everything(*, source: str, keys: Sequence[str], now: datetime, by: str
     """Fetch what a source offers and return the counts of each fetch.
 
     `keys` are symbols, seasons or outcome keys; without them a source that needs some takes its own default symbols, or the
-    outcomes of the first open markets of the sources that it quotes. Raises what the fetches raise.
+    outcomes of the first open markets of the sources that it quotes. Raises what the fetches raise, and NotOffered when
+    there is nothing to fetch: an analyst is asked, not fetched.
     """
     vendor = vendor_of(source)
     batches = _batches(vendor, keys, now=now, by=by)
-    return tuple(
+    counts = tuple(
         FetchCounts(operation=batch.operation, records=len(batch.records), rejected=len(batch.rejected), stale=batch.stale)
         for batch in batches
     )
+    if not counts:
+        raise NotOffered(f"{source} has nothing to fetch; it offers {', '.join(vendor.offers)}")
+    return counts
 
 
 def _batches(vendor: Vendor, keys: Sequence[str], *, now: datetime, by: str) -> Iterator[Batch[Any]]:

@@ -125,6 +125,7 @@ def test_filters_narrow_a_list(desk, ops):
         ("limit=0", "limit"),
         ("limit=201", "limit"),
         ("limit=x", "limit"),
+        ("limit=\u0663", "limit"),
         ("limit=99999999999999999999", "limit"),
         ("cursor=%%%", "cursor"),
         ("cursor=cD1ub3QrYStkYXRl&ordering=closes_at", "cursor"),

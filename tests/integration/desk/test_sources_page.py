@@ -54,7 +54,9 @@ def test_the_page_shows_every_source_its_pace_its_breaker_and_why_one_is_off(fet
 
 
 def test_a_paused_source_can_be_resumed_and_both_are_audited(fetched, may_act):
-    assert f"{GAMMA}: paused" in do(may_act, "pause", reason="a look").content.decode()
+    page = do(may_act, "pause", reason="a look").content.decode()
+    assert f"{GAMMA}: paused" in page
+    assert "paused: a look" in page
     assert Source.objects.get(slug=GAMMA).state_reason == "a look"
     assert f"{GAMMA}: resumed" in do(may_act, "resume").content.decode()
     assert [action for action, _ in deeds()] == ["source.paused", "source.resumed"]

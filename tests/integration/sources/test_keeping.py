@@ -156,6 +156,15 @@ def test_the_fetch_command_leaves_with_1_when_something_was_not_believed(vendor)
     assert (code, figures["rejected"]) == (1, 1)
 
 
+def test_the_fetch_command_leaves_with_1_when_the_whole_answer_was_not_believed(vendor):
+    vendor.says(b"<html>Just a moment...</html>")
+    assert fetch(GAMMA) == (1, {})
+
+
+def test_the_fetch_command_leaves_with_2_when_a_source_has_nothing_to_fetch(db):
+    assert fetch("openai") == (2, {})
+
+
 def test_the_fetch_command_leaves_with_2_when_the_vendor_is_away_or_unknown(vendor):
     vendor.says(b"", status=503)
     assert fetch(GAMMA)[0] == 2

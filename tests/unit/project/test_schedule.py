@@ -6,7 +6,9 @@ from fnmatch import fnmatch
 
 import pytest
 
+from apps.core.errors import Expected
 from project.celery import app
+from tasks.base import DeskTask
 from tasks.queues import QUEUE_NAMES, ROUTES
 from tasks.schedule import DAILY, SHORTEST_S, Daily, Interval, intervals
 
@@ -36,3 +38,7 @@ def test_upkeep_does_not_follow_the_world():
 
 def test_every_queue_has_work_or_is_the_default():
     assert {entry.queue for entry in ENTRIES} == set(QUEUE_NAMES.names())
+
+
+def test_what_is_expected_fills_no_log_with_traces():
+    assert DeskTask.throws == (Expected,)

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.core.clock import now
-from apps.core.commands import DeskCommand
+from apps.core.commands import EXIT_BAD, DeskCommand
 from apps.sources import services
+from apps.sources.errors import BadAnswer
 
 ACTOR = "command:fetch"
 
@@ -30,7 +31,10 @@ class Command(DeskCommand):
         source, moment = options["source"], now()
         if options["force_refresh"]:
             services.reset_breaker(source=source, by=ACTOR, now=moment)
-        counts = services.fetch_everything(source=source, keys=options["key"], by=ACTOR, now=moment)
+        try:
+            counts = services.fetch_everything(source=source, keys=options["key"], by=ACTOR, now=moment)
+        except BadAnswer as error:
+            self.leave(EXIT_BAD, f"not believed: {error}")
         records, rejected = sum(c.records for c in counts), sum(c.rejected for c in counts)
         is_good = rejected == 0 and not any(c.stale for c in counts)
         fetches = [asdict(c) for c in counts]
