@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from apps.resilience.freshness import Grade
-from apps.resilience.leases import LeaseStore
+from apps.resilience.leases import Held, Lease, LeaseStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,30 @@ class Kept:
         return max(self.entry.fence if self.entry else 0, self.failure.fence if self.failure else 0)
 
 
+NOTHING = Kept()
+
+
 class EntryDamaged(ValueError):
     """What the store holds under the key was not written by this kit, or not in full."""
+
+
+Found = Kept | EntryDamaged  # what a look at many keys tells of each: damage of one is no failure of the others
+Record = Entry | Failure  # what the work under a lease leaves behind
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease that was granted, and what is kept under its key; `found` is None when that is what the claimant knows already."""
+
+    lease: Lease
+    found: Found | None
 
 
 class CacheStore(Protocol):
     """Keeps values and failures by key. Every verb may raise `errors.StoreUnavailable`.
 
-    Writes are fenced: one with a number below the newest lease or value of its key is refused and returns False.
+    Writes are fenced: one with a number below the newest lease or value of its key is refused and returns False. The
+    verbs for many say of each key what they would say one by one, in order, in as few round trips as they can.
     """
 
     @property
@@ -114,6 +130,18 @@ class CacheStore(Protocol):
 
     async def write_failure(self, key: str, failure: Failure) -> bool:
         """Remember the failure beside the value, as long as the value is kept; alone, as long as it says."""
+        ...
+
+    async def read_many(self, keys: Sequence[str]) -> list[Found]:
+        """Return what is kept under each key."""
+        ...
+
+    async def claim_many(self, known: Sequence[tuple[str, int]], *, owner: str, lease_s: float) -> list[Claim | Held]:
+        """Take the lease of each key that nobody has, and look whether its newest outcome has another fence than is known."""
+        ...
+
+    async def write_many(self, records: Sequence[tuple[str, Record]], *, give_back: bool = False) -> list[bool]:
+        """Keep the values and remember the failures, each by its own fence; `give_back` ends the leases of these fences too."""
         ...
 
     async def forget(self, key: str) -> None:

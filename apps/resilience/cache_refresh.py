@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from apps.resilience.cache_failures import error_of, failure_of
-from apps.resilience.cache_ports import Cached, CacheStore, Entry, EntryDamaged, Kept, Loaded, NotModified
+from apps.resilience.cache_ports import Cached, CacheStore, Entry, EntryDamaged, Found, Kept, Loaded, NotModified, Record
 from apps.resilience.cache_statistics import CacheCounts
 from apps.resilience.clock import Clock
 from apps.resilience.errors import BadBody, StoreUnavailable
@@ -45,6 +46,15 @@ def cached_of(kept: Kept, rule: CacheRule, *, now_s: float) -> Cached | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What one load brought: the record to write down under its key, and the value or the error for those who wait."""
+
+    key: str
+    record: Record
+    result: Kept | Exception
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What every refresh needs. `failures` are the errors of a loader that are failures of the vendor and not bugs."""
@@ -59,9 +69,32 @@ class Workshop:
         """Return what is kept; what cannot be understood is counted and taken for nothing."""
         try:
             return await self.store.read(key)
-        except EntryDamaged:
-            self.counts.add(kind_of(key), "damaged")
-            return Kept()
+        except EntryDamaged as damage:
+            return self.understood(key, damage)
+
+    async def read_many(self, keys: Sequence[str]) -> list[Kept]:
+        """Return what is kept under each key, as `read` does."""
+        found = await self.store.read_many(keys)
+        return [self.understood(key, one) for key, one in zip(keys, found, strict=True)]
+
+    async def write_down(self, brought: Sequence[Brought], *, give_back: bool = False) -> None:
+        """Write the outcomes down, and give their leases back; what was loaded is good even when the store does not take it."""
+        if not brought:
+            return
+        try:
+            told = await self.store.write_many([(one.key, one.record) for one in brought], give_back=give_back)
+        except StoreUnavailable:
+            told = [False] * len(brought)
+        for one, is_written in zip(brought, told, strict=True):
+            if not is_written:
+                self.counts.add(kind_of(one.key), "refused_writes")
+
+    def understood(self, key: str, found: Found) -> Kept:
+        """Return what was found, nothing for what cannot be understood."""
+        if isinstance(found, Kept):
+            return found
+        self.counts.add(kind_of(key), "damaged")
+        return Kept()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,15 +110,27 @@ class Refresh:
 
     async def seen(self) -> Kept | None:
         """Return what another process has brought since the reader looked; raise what it failed with."""
-        before, self.kept = self.kept, await self.shop.read(self.key)
-        if self.kept.entry is not None and self.kept.entry.fence > before.fence:
-            return self.kept
-        if self.kept.failure is not None and self.kept.failure.fence > before.fence:
-            raise error_of(self.kept.failure)
+        return self.recognised(await self.shop.read(self.key))
+
+    def recognised(self, found: Kept) -> Kept | None:
+        """Return what is kept now if it was brought since the reader looked; raise the failure that was."""
+        before, self.kept = self.kept, found
+        if found.entry is not None and found.entry.fence > before.fence:
+            return found
+        if found.failure is not None and found.failure.fence > before.fence:
+            raise error_of(found.failure)
         return None
 
     async def work(self, lease: Lease) -> Kept:
         """Load, write down the outcome under the lease's fence, and return the value or raise the failure."""
+        brought = await self.bring(lease)
+        await self.shop.write_down([brought])
+        if isinstance(brought.result, Exception):
+            raise brought.result
+        return brought.result
+
+    async def bring(self, lease: Lease) -> Brought:
+        """Load, and return the outcome, to be written down under the lease's fence."""
         clock, kind = self.shop.clock, kind_of(self.key)
         started_s = clock.monotonic_s()
         self.shop.counts.add(kind, "refreshes", *self.how)
@@ -94,9 +139,8 @@ class Refresh:
         except self.shop.failures as error:
             self.shop.counts.add(kind, "errors")
             failure = failure_of(error, self.rule, at_s=clock.now_s(), fence=lease.fence)
-            await self._write(self.shop.store.write_failure(self.key, failure))
             self._tell(failure.code, clock.monotonic_s() - started_s)
-            raise
+            return Brought(self.key, failure, error)
         cost_s = clock.monotonic_s() - started_s
         entry = Entry(
             value=loaded.value,
@@ -106,9 +150,8 @@ class Refresh:
             cost_s=cost_s,
             fence=lease.fence,
         )
-        await self._write(self.shop.store.write(self.key, entry))
         self._tell(outcome, cost_s)
-        return Kept(entry=entry)
+        return Brought(self.key, entry, Kept(entry=entry))
 
     async def _loaded(self) -> tuple[Loaded, str]:
         """Call the loader; an answer that nothing changed is the old value again."""
@@ -120,16 +163,9 @@ class Refresh:
             raise BadBody("the answer says that nothing changed, but nothing is kept")
         return Loaded(previous.value, {**previous.meta, **loaded.meta}), "not-modified"
 
-    async def _write(self, writing: Awaitable[bool]) -> None:
-        """Write the outcome down; what was loaded is good even when the store does not take it."""
-        try:
-            is_written = await writing
-        except StoreUnavailable:
-            is_written = False
-        if not is_written:
-            self.shop.counts.add(kind_of(self.key), "refused_writes")
-
     def _tell(self, outcome: str, duration_s: float) -> None:
+        if not self.shop.hooks:
+            return
         refreshed = CacheRefreshed(
             key=self.key, kind=kind_of(self.key), outcome=outcome, duration_s=duration_s, is_behind=bool(self.how)
         )
@@ -139,3 +175,20 @@ class Refresh:
 def failed(kept: Kept, error: Exception, rule: CacheRule, *, now_s: float) -> Kept:
     """Return what is kept with this failure beside it."""
     return replace(kept, failure=failure_of(error, rule, at_s=now_s))
+
+
+class Question(Protocol):
+    """One of many keys to fetch: how its value is loaded, and who is told the value, or the failure, once it is known."""
+
+    @property
+    def key(self) -> str:
+        """The key."""
+        ...
+
+    async def load(self, kept: Cached | None) -> Loaded | NotModified:
+        """Bring the value; `kept` is the one at hand."""
+        ...
+
+    def settle(self, outcome: Cached | Exception) -> None:
+        """Take the value or the failure."""
+        ...

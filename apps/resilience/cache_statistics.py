@@ -50,9 +50,10 @@ class CacheCounts:
 
     def add(self, kind: str, *names: str) -> None:
         """Count one of each name for this kind."""
-        fields_ = [kind + SEPARATOR + name for name in names]
-        self._own.update(fields_)
-        self._pending.update(fields_)
+        for name in names:
+            place = kind + SEPARATOR + name
+            self._own[place] += 1
+            self._pending[place] += 1
 
     def own(self) -> dict[str, CacheStatistics]:
         """Return the counts of this process by kind."""

@@ -83,11 +83,8 @@ class Client:
         at_once = min(concurrency or policy.bulkhead.concurrent, policy.bulkhead.concurrent)
         ends_s = self._clock.monotonic_s() + (policy.deadline_s if deadline_s is None else deadline_s)
 
-        async def ask(request: Request) -> Response:
-            return await self._ask(request, policy, force=force)
-
-        batch = Batch(self._layers, self._clock, self._layers.lanes.of(policy), ends_s=ends_s)
-        outcomes = iter(await batch.run(sound, concurrency=at_once, ask=ask if policy.cache else None))
+        batch = Batch(self._layers, self._clock, self._layers.lanes.of(policy), ends_s=ends_s, keeper=self._keeper_of(policy))
+        outcomes = iter(await batch.run(sound, concurrency=at_once, force=force))
         return [refused[place] if place in refused else next(outcomes) for place in range(len(asked))]
 
     async def slow_down(self, policy: Policy, *, retry_after_s: float | None = None) -> None:
@@ -114,11 +111,18 @@ class Client:
         await self._store.close()
 
     async def _ask(self, request: Request, policy: Policy, *, force: bool) -> Response:
-        if policy.cache is None or not request.is_question:
+        keeper = self._keeper_of(policy) if request.is_question else None
+        if keeper is None:
             return await self._layers.send(request, policy)
+        return await keeper.ask(request, policy, force=force)
+
+    def _keeper_of(self, policy: Policy) -> Keeper | None:
+        """Return who keeps answers under this policy, None when it has no cache rule."""
+        if policy.cache is None:
+            return None
         if self._keeper is None:
             raise ValueError(f"the policy of {policy.key} has a cache rule, but this client has no cache")
-        return await self._keeper.ask(request, policy, force=force)
+        return self._keeper
 
     def _check(self, request: Request) -> None:
         check_request(request)

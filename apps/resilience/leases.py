@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,7 +39,10 @@ class Held:
 
 
 class LeaseStore(Protocol):
-    """Grants leases. Every verb is atomic and may raise `errors.StoreUnavailable`."""
+    """Grants leases. Every verb is atomic for each key and may raise `errors.StoreUnavailable`.
+
+    The verbs for many say of each what they would say one by one, in order, in as few round trips as they can.
+    """
 
     async def acquire(self, key: str, *, owner: str, lease_s: float) -> Lease | Held:
         """Take the lease of `key` if nobody has it; it is not re-entrant."""
@@ -50,6 +54,14 @@ class LeaseStore(Protocol):
 
     async def release(self, lease: Lease) -> bool:
         """Give it back. False when it was not ours any more."""
+        ...
+
+    async def renew_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Start the time of each anew that is still ours."""
+        ...
+
+    async def release_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Give back each that is still ours."""
         ...
 
 

@@ -45,6 +45,10 @@ class Slots:
         self._refusal: Reservation | None = None
         self._refused = 0
 
+    def expect(self, count: int) -> None:
+        """Give so many slots more."""
+        self._left += count
+
     async def take(self) -> Slot:
         """Return the next slot. Raises PaceExceeded when it lies beyond the end, StoreUnavailable from the store."""
         while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from apps.resilience.cache_ports import CacheStore, Entry, EntryDamaged, Failure, Kept
+from apps.resilience.cache_ports import CacheStore, Claim, Entry, EntryDamaged, Failure, Found, Kept, Record
 from apps.resilience.clock import Clock
 from apps.resilience.hooks import Hook
 from apps.resilience.leases import Held, Lease, LeaseStore
@@ -42,6 +42,16 @@ class LeaseFallback:
         was_spares = await self._spare.release(lease)
         return await self._ask("release", lambda store: store.release(lease)) or was_spares
 
+    async def renew_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Start the time of each anew that is still ours."""
+        return await self._ask("renew_many", lambda store: store.renew_many(leases))
+
+    async def release_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Give them back, wherever they came from."""
+        were_spares = await self._spare.release_many(leases)
+        told = await self._ask("release_many", lambda store: store.release_many(leases))
+        return [was_spares or was_ours for was_spares, was_ours in zip(were_spares, told, strict=True)]
+
     async def _ask(self, verb: str, question: Callable[[LeaseStore], Awaitable[T]]) -> T:
         return (await self._reach.ask(verb, lambda: question(self._shared), lambda: question(self._spare)))[0]
 
@@ -64,8 +74,14 @@ class CacheFallback:
 
     async def read(self, key: str) -> Kept:
         """Return what is kept; the spare's value where it is newer. Raises EntryDamaged."""
-        kept, is_shared = await self._ask("read", lambda: self._read_shared(key), lambda: self._read_spare(key))
-        return await self._squared(key, kept) if is_shared else kept or Kept()
+        (found,) = await self._look("read", [key], lambda: self._read_shared(key))
+        if isinstance(found, EntryDamaged):
+            raise found
+        return found
+
+    async def read_many(self, keys: Sequence[str]) -> list[Found]:
+        """Return what is kept under each key; the spare's value where it is newer."""
+        return await self._look("read_many", keys, lambda: self._shared.read_many(keys))
 
     async def write(self, key: str, entry: Entry) -> bool:
         """Keep the value in both, and forget the failure."""
@@ -87,6 +103,33 @@ class CacheFallback:
         if is_shared and is_written:
             await self._spare.write_failure(key, failure)
         return is_written
+
+    async def claim_many(self, known: Sequence[tuple[str, int]], *, owner: str, lease_s: float) -> list[Claim | Held]:
+        """Take the leases where we can, and look at what is kept there; what the spare is owed is squared by readers."""
+        told, _ = await self._ask(
+            "claim_many",
+            lambda: self._shared.claim_many(known, owner=owner, lease_s=lease_s),
+            lambda: self._spare.claim_many(known, owner=owner, lease_s=lease_s),
+        )
+        return told
+
+    async def write_many(self, records: Sequence[tuple[str, Record]], *, give_back: bool = False) -> list[bool]:
+        """Keep the values and remember the failures in both; `give_back` ends the leases wherever they came from."""
+        told, is_shared = await self._ask(
+            "write_many",
+            lambda: self._shared.write_many(records, give_back=give_back),
+            lambda: self._spare.write_many(records, give_back=give_back),
+        )
+        if not is_shared:
+            return told
+        written = [record for record, is_written in zip(records, told, strict=True) if is_written]
+        if self._owed:
+            self._owed.difference_update(key for key, record in written if isinstance(record, Entry))
+        await self._spare.write_many(written, give_back=give_back)
+        if give_back and len(written) < len(records):
+            for key, record in records:
+                self._spare.leases.give_back(key, record.fence)
+        return told
 
     async def forget(self, key: str) -> None:
         """Drop the key from both."""
@@ -122,29 +165,30 @@ class CacheFallback:
             self._owed = self._spare.kept_keys()
         return answer, is_shared
 
-    async def _read_shared(self, key: str) -> Kept | None:
-        """Return what the shared store keeps, or None for what it holds and cannot understand."""
+    async def _look(self, verb: str, keys: Sequence[str], shared: Callable[[], Awaitable[list[Found]]]) -> list[Found]:
+        found, is_shared = await self._ask(verb, shared, lambda: self._spare.read_many(keys))
+        if not is_shared:
+            return found
+        return [await self._squared(key, one) for key, one in zip(keys, found, strict=True)]
+
+    async def _read_shared(self, key: str) -> list[Found]:
         try:
-            return await self._shared.read(key)
-        except EntryDamaged:
-            return None
+            return [await self._shared.read(key)]
+        except EntryDamaged as damage:
+            return [damage]
 
-    async def _read_spare(self, key: str) -> Kept | None:
-        return self._spare.look(key)
-
-    async def _squared(self, key: str, kept: Kept | None) -> Kept:
+    async def _squared(self, key: str, found: Found) -> Found:
         """Bring the spare in line with the shared store, or the other way round for a value that is owed to it."""
         mine = self._spare.look(key)
+        kept = None if isinstance(found, EntryDamaged) else found
         if key in self._owed:
             self._owed.discard(key)
             if mine.entry is not None and _is_newer(mine.entry, kept.entry if kept else None):
                 await self.write(key, mine.entry)
                 return mine
-        if kept is None:
-            raise EntryDamaged("what the shared store holds cannot be understood")
-        if mine.fence != kept.fence:
+        if kept is not None and mine.fence != kept.fence:
             await self._mirror(key, kept)
-        return kept
+        return found
 
     async def _mirror(self, key: str, kept: Kept) -> None:
         await self._spare.forget(key)

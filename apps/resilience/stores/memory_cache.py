@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from apps.resilience.cache_ports import Entry, Failure, Kept
+from apps.resilience.cache_ports import NOTHING, Claim, Entry, Failure, Found, Kept, Record
 from apps.resilience.clock import Clock, SystemClock
-from apps.resilience.leases import MICROSECONDS, next_fence
+from apps.resilience.leases import MICROSECONDS, Held, Lease, next_fence
 from apps.resilience.stores.memory_leases import MemoryLeases
 
 SIZE_BYTES_MAX = 32 * 1024 * 1024
@@ -51,7 +51,7 @@ class MemoryCache:
         with self._lock:
             slot = self._alive(key)
             if slot is None:
-                return Kept()
+                return NOTHING
             self._slots.move_to_end(key)
             return slot.kept
 
@@ -60,7 +60,9 @@ class MemoryCache:
         with self._lock:
             fence = self._admitted(key, entry.fence)
             if fence is not None:
-                self._put(key, Kept(entry=replace(entry, fence=fence)), self._clock.now_s() + entry.kept_s)
+                self._put(
+                    key, Kept(entry=entry if entry.fence else replace(entry, fence=fence)), self._clock.now_s() + entry.kept_s
+                )
         return fence is not None
 
     async def write_failure(self, key: str, failure: Failure) -> bool:
@@ -72,6 +74,31 @@ class MemoryCache:
                 ends_s = slot.ends_s if slot and entry else self._clock.now_s() + failure.kept_s
                 self._put(key, Kept(entry=entry, failure=replace(failure, fence=fence)), ends_s)
         return fence is not None
+
+    async def read_many(self, keys: Sequence[str]) -> list[Found]:
+        """Return what is kept under each key."""
+        return [self.look(key) for key in keys]
+
+    async def claim_many(self, known: Sequence[tuple[str, int]], *, owner: str, lease_s: float) -> list[Claim | Held]:
+        """Take the lease of each key that nobody has, and look whether its newest outcome has another fence than is known."""
+        told: list[Claim | Held] = []
+        for key, fence in known:
+            answer = await self._leases.acquire(key, owner=owner, lease_s=lease_s)
+            if isinstance(answer, Lease):
+                kept = self.look(key)
+                told.append(Claim(answer, None if kept.fence == fence else kept))
+            else:
+                told.append(answer)
+        return told
+
+    async def write_many(self, records: Sequence[tuple[str, Record]], *, give_back: bool = False) -> list[bool]:
+        """Keep the values and remember the failures, each by its own fence; `give_back` ends the leases of these fences too."""
+        told: list[bool] = []
+        for key, record in records:
+            told.append(await (self.write(key, record) if isinstance(record, Entry) else self.write_failure(key, record)))
+            if give_back:
+                self._leases.give_back(key, record.fence)
+        return told
 
     async def forget(self, key: str) -> None:
         """Drop the value and the failure of the key."""
@@ -151,6 +178,6 @@ def matcher_of(pattern: str) -> re.Pattern[bytes]:
 
 def _size_of(key: str, kept: Kept) -> int:
     entry, failure = kept.entry, kept.failure
-    texts = 0 if entry is None else sum(len(name) + len(text) for name, text in entry.meta.items())
+    texts = 0 if entry is None else sum(map(len, entry.meta)) + sum(map(len, entry.meta.values()))
     size_bytes = 0 if entry is None else len(entry.value)
     return OVERHEAD_BYTES + len(key) + size_bytes + texts + (len(failure.message) if failure else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.resilience.clock import Clock, SystemClock
@@ -48,17 +49,30 @@ class MemoryLeases:
         with self._lock:
             return self._set_end(lease, 0)
 
+    async def renew_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Start the time of each anew that is still ours."""
+        return [await self.renew(lease) for lease in leases]
+
+    async def release_many(self, leases: Sequence[Lease]) -> list[bool]:
+        """Give back each that is still ours."""
+        return [await self.release(lease) for lease in leases]
+
     def fence_of(self, key: str) -> int:
         """Return the number of the last grant of `key`, 0 for none."""
         with self._lock:
             grant = self._grants.get(key)
         return grant.fence if grant else 0
 
+    def give_back(self, key: str, fence: int) -> None:
+        """End the grant of `key` that has this fence."""
+        with self._lock:
+            self._set_end(Lease(key=key, owner="", fence=fence, lease_s=0.0), 0)
+
     def _set_end(self, lease: Lease, until_us: int) -> bool:
         grant = self._grants.get(lease.key)
         if grant is None or grant.fence != lease.fence or grant.until_us == 0:
             return False
-        self._grants[lease.key] = _Grant(lease.owner, lease.fence, until_us)
+        self._grants[lease.key] = _Grant(grant.owner, grant.fence, until_us)
         return True
 
     def _forget_free(self, now_us: int) -> None:

@@ -16,10 +16,10 @@ PROGRAM = Path(__file__).with_name("cache_caller.py")
 class Caller:
     """One process; `go` begins its fetches, `result` is what it said at the end."""
 
-    def __init__(self, url, prefix, loads, *, callers=50, load_s=0.5, mode="value"):
+    def __init__(self, url, prefix, loads, *, callers=50, load_s=0.5, mode="value", program=PROGRAM):
         words = (url, prefix, str(loads), str(callers), str(load_s), mode)
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), *words],
+            [sys.executable, str(program), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
