@@ -24,9 +24,9 @@ def books(*, source: str, **_: Any) -> None:
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.candles")
-def candles(*, source: str, symbol: str, **_: Any) -> None:
-    """Read the bars of one instrument."""
-    markets.refresh_candles(source=source, symbol=symbol, now=clock.now(), by=ACTOR)
+def candles(*, source: str, symbols: str, **_: Any) -> None:
+    """Read the bars of a source's instruments, named with spaces between."""
+    markets.refresh_instruments(source=source, symbols=symbols.split(), now=clock.now(), by=ACTOR)
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.odds")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from tasks.schedule import DAILY, Daily, Interval, Symbols, intervals
@@ -14,6 +15,7 @@ from tasks.schedule import DAILY, Daily, Interval, Symbols, intervals
 # A tick that has waited longer than this many intervals is dropped: the next one does its work.
 EXPIRE_AFTER_INTERVALS = 5
 EXPIRE_AT_LEAST_S = 10
+DESIGNED, AT_REST = "as designed", "at rest"  # how the descriptions of our own rows begin
 
 
 @transaction.atomic
@@ -23,8 +25,8 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
     An entry whose row already says the same speed is left alone, so that edits made in admin stay. Ticks of a source
     that is off rest and come back with it.
     """
-    changed = 0
     entries: tuple[Interval | Daily, ...] = (*intervals(symbols), *DAILY)
+    changed = _drop_retired({entry.name for entry in entries})
     for entry in entries:
         if entry.asks and not set(entry.asks) & set(sources_on):
             changed += _put_to_rest(entry.name, entry.asks)
@@ -35,15 +37,22 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
     return changed
 
 
+def _drop_retired(names: Collection[str]) -> int:
+    """Delete rows that an earlier version of the day has left behind; what staff made themselves stays."""
+    ours = Q(description__startswith=DESIGNED) | Q(description__startswith=AT_REST)
+    gone: int = PeriodicTask.objects.filter(ours).exclude(name__in=names).delete()[0]
+    return gone
+
+
 def _put_to_rest(name: str, asks: tuple[str, ...]) -> bool:
     """Disable the row of a tick whose sources are off, if there is one. Its new description lets it be made anew later."""
     rows = PeriodicTask.objects.filter(name=name, enabled=True)
-    return bool(rows.update(enabled=False, description=f"at rest: {', '.join(asks)} off"))
+    return bool(rows.update(enabled=False, description=f"{AT_REST}: {', '.join(asks)} off"))
 
 
 def _put_interval(entry: Interval, speed: float) -> bool:
     seconds = entry.seconds(speed)
-    made_for = f"as designed, at speed {speed:g}"
+    made_for = f"{DESIGNED}, at speed {speed:g}"
     schedule, _ = IntervalSchedule.objects.get_or_create(**_every(seconds))
     expire_s = max(EXPIRE_AT_LEAST_S, round(seconds * EXPIRE_AFTER_INTERVALS))
     return _put(
@@ -78,7 +87,7 @@ def _put_daily(entry: Daily) -> bool:
     )
     return _put(
         entry.name,
-        "as designed",
+        DESIGNED,
         {
             "task": entry.task,
             "queue": entry.queue,

@@ -54,7 +54,7 @@ Symbols = Mapping[str, tuple[str, ...]]  # the instruments that the desk follows
 
 
 def windows(symbols: Symbols) -> tuple[Interval, ...]:
-    """Return the ticks that ask the world; one candle tick for each instrument."""
+    """Return the ticks that ask the world; one for the candles of all instruments of a source."""
     return (
         _ask("catalogue", "polymarket_gamma", every_s=60, name="catalogue"),
         _ask("books", "polymarket_clob", every_s=15, name="books"),
@@ -65,13 +65,13 @@ def windows(symbols: Symbols) -> tuple[Interval, ...]:
         _ask("match_results", "goalserve", every_s=600),
         _ask_all("news", "tasks.news.articles", NEWS, every_s=1800),
         _ask_all("posts", "tasks.news.posts", POSTS, every_s=600),
-        *(_ask("candles", source, every_s=300, symbol=symbol) for source in symbols for symbol in symbols[source]),
+        *(_ask("candles", source, every_s=300, symbols=" ".join(named)) for source, named in symbols.items()),
     )
 
 
 def _ask(kind: str, source: str, *, every_s: float, name: str = "", **more: str) -> Interval:
     return Interval(
-        name=name or f"{kind.replace('_', ' ')} of {more.get('symbol', source)}",
+        name=name or f"{kind.replace('_', ' ')} of {source}",
         task=f"tasks.ingest.{kind}",
         queue=QUEUE_NAMES.fetch,
         every_s=every_s,

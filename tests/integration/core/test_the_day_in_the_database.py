@@ -36,6 +36,16 @@ def test_installing_again_changes_nothing_and_keeps_what_staff_edited():
     assert (row.interval.every, row.enabled) == (77, False)
 
 
+def test_a_tick_that_the_day_no_longer_has_goes_and_one_that_staff_made_stays():
+    every = IntervalSchedule.objects.create(every=300, period="seconds")
+    for name, description in (("candles of ^GSPC", "as designed, at speed 1"), ("of the staff", "a look at noon")):
+        PeriodicTask.objects.create(name=name, description=description, task="tasks.ingest.candles", interval=every)
+    install()
+    assert not PeriodicTask.objects.filter(name="candles of ^GSPC").exists()
+    assert PeriodicTask.objects.filter(name="of the staff").exists()
+    assert PeriodicTask.objects.get(name="candles of yahoo").kwargs == '{"source": "yahoo", "symbols": "^GSPC"}'
+
+
 def test_a_source_that_goes_off_takes_its_ticks_along_and_brings_them_back():
     install(on=RECORDED | {"kalshi"})
     assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled
