@@ -14,6 +14,7 @@
     │   ├── RedirectRefused
     │   ├── BodyTooLarge
     │   └── BadBody          the body cannot be decoded (cut, or wrongly compressed)
+    │       └── NotBelieved  the body is not what the policy's `believes` expects, whatever the status says
     ├── AllSourcesFailed     several sources were asked and none answered; `failures` names each
     ├── StoreUnavailable     the shared state cannot be reached
     └── UnknownRate          no pace is known under this name
@@ -139,6 +140,13 @@ class BadBody(CallFailed):
     """The body could not be decoded."""
 
     code = "bad-body"
+
+
+class NotBelieved(BadBody):
+    """The body came whole and is not what this side sends: an older answer stands in where one is kept."""
+
+    transient = True
+    code = "not-believed"
 
 
 class AllSourcesFailed(KitError):

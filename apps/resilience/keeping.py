@@ -15,7 +15,7 @@ from functools import partial
 from apps.resilience.cache_convoy import Crew
 from apps.resilience.cache_ports import Cached, Loaded, NotModified
 from apps.resilience.clock import Clock
-from apps.resilience.errors import KitError
+from apps.resilience.errors import KitError, NotBelieved
 from apps.resilience.exchange import NOT_MODIFIED, Journey, Request, Response
 from apps.resilience.hooks import AnswerRevalidated, Hook, tell
 from apps.resilience.policy import Policy
@@ -70,6 +70,8 @@ class _Trip:
         self.journey = response.journey
         meta = {name: value for name, value in response.headers.items() if name not in NOT_KEPT}
         if response.status != NOT_MODIFIED:
+            if policy.believes is not None and not policy.believes(response.body):
+                raise _journeyed(NotBelieved(f"{policy.key} answered with something else"), response.journey)
             meta[STATUS] = str(response.status)
             return Loaded(response.body, meta)
         response.journey.revalidated = True
@@ -121,6 +123,11 @@ class Keeper:
         trips = [_Trip(self, request, policy, send, partial(outcomes.__setitem__, at)) for at, request in enumerate(requests)]
         await self._cache.fetch_many(trips, crew=crew, rule=policy.cache, force=force)
         return [outcomes[at] for at in range(len(requests))]
+
+
+def _journeyed(error: KitError, journey: Journey) -> KitError:
+    error.journey = journey
+    return error
 
 
 def conditions(meta: Mapping[str, str]) -> dict[str, str]:

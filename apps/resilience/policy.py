@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,7 +29,8 @@ class Policy:
 
     `connect_s` is the longest time to connect, `read_s` the longest silence of the other side after that.
     `grain` says how finely breakers are told apart. With a `cache` rule, questions (GET, no body, repeatable) are kept
-    and served by that rule; without one every call goes out.
+    and served by that rule; without one every call goes out. What `believes` does not take for an answer, whatever its
+    status, is not kept: it fails, and an older answer stands in.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Policy:
     retry: RetryRule = field(default_factory=RetryRule)
     bulkhead: BulkheadRule = field(default_factory=BulkheadRule)
     cache: CacheRule | None = None
+    believes: Callable[[bytes], bool] | None = None
     deadline_s: float = 30.0
     connect_s: float = 5.0
     read_s: float = 10.0

@@ -139,7 +139,8 @@ class Vendor:
     `keys_at` gives them where they change with time (the season). `deadline_s` is what one call may take, waits included.
     `quotes_for` names the sources whose outcomes its books are about. `fresh_s` is how old its last success may be
     before the desk calls it stale; None for a vendor that is asked on demand only. With a `cache` rule its answers are
-    kept: young ones are not asked for again, older ones only whether they changed, and they stand in when it is away.
+    kept: young ones are not asked for again, older ones only whether they changed, and they stand in when it is away or
+    sends something that `believes` does not take for an answer.
     `body_bytes_max` caps its answers.
     """
 
@@ -163,6 +164,7 @@ class Vendor:
     quotes_for: tuple[str, ...] = field(default=())
     fresh_s: float | None = FRESH_S
     cache: CacheRule | None = None
+    believes: Callable[[bytes], bool] | None = None
     body_bytes_max: int = BODY_BYTES_MAX
     deadline_s: float = DEADLINE_S
     keys_at: Callable[[datetime], tuple[str, ...]] | None = None

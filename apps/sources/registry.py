@@ -93,6 +93,7 @@ def connection_of(vendor: Vendor) -> Connection:
         deadline_s=vendor.deadline_s,
         body_bytes_max=vendor.body_bytes_max,
         cache=vendor.cache,
+        believes=vendor.believes,
     )
     return Connection(base_url=base_url_of(vendor), pace=pace, policy=policy, key=vendor.key, api_key=key_of(vendor))
 

@@ -12,6 +12,7 @@ from django.db import connection
 
 from apps.core.db import transaction
 from apps.core.errors import DeskError
+from apps.resilience import NotBelieved
 from apps.sources.calling import CallNote, Journal, without_key
 from apps.sources.errors import BadAnswer
 from apps.sources.models import FetchCall, FetchLog, Source
@@ -62,6 +63,9 @@ def note_success(visit: Visit, gathered: Gathered[T]) -> None:
 def note_kept(visit: Visit, gathered: Gathered[T]) -> None:
     """Write down a fetch that failed while an older answer stood in: no news of the vendor, and an error to show."""
     _note(visit, "kept", records=len(gathered.records), rejected=len(gathered.rejected))
+    if visit.journal.kept_reason.startswith(NotBelieved.code):
+        fault = Rejected(reason=visit.journal.kept_reason[:ERROR_LENGTH], excerpt="")
+        _quarantine(visit.source, visit.journal.operation, (fault,), now=visit.now)
     _show_error(visit.source, f"kept answer served: {visit.journal.kept_reason}", now=visit.now)
 
 

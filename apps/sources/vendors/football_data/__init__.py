@@ -8,7 +8,7 @@ vendor is asked only whether it changed.
 from apps.resilience.freshness import CacheRule
 from apps.sources.ports import Vendor
 from apps.sources.vendors.football_data.check import check
-from apps.sources.vendors.football_data.client import BODY_BYTES_MAX, season_keys
+from apps.sources.vendors.football_data.client import BODY_BYTES_MAX, is_season, season_keys
 from apps.sources.vendors.football_data.feed import match_results, odds
 
 VENDOR = Vendor(
@@ -21,6 +21,7 @@ VENDOR = Vendor(
     match_results=match_results,
     keys_at=season_keys,
     cache=CacheRule(fresh_s=3600.0),
+    believes=is_season,
     fresh_s=None,
     body_bytes_max=BODY_BYTES_MAX,
 )

@@ -24,6 +24,11 @@ def season_keys(now: datetime) -> tuple[str, ...]:
     return tuple(f"{first % 100:02d}{(first + 1) % 100:02d}/{division}" for division in DIVISIONS)
 
 
+def is_season(body: bytes) -> bool:
+    """Tell whether a body is the file of a season: its head begins with the division, whatever else is in it."""
+    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:4].startswith((b"Div,", b'"Div'))
+
+
 async def season(caller: Caller, key: str) -> Reply:
     """Ask for the file of a season and division. Raises NotAtVendor for a key that names none."""
     if not KEY.fullmatch(key):

@@ -15,4 +15,5 @@ VENDOR = Vendor(
     default_keys=("stock market", "prediction market", "bitcoin"),
     fresh_s=7200.0,
     cache=CacheRule(fresh_s=60.0),
+    believes=lambda body: b"<rss" in body[:1000],
 )
