@@ -7,7 +7,9 @@ of the callers and however the pace adapts.
 
 The pace adapts to what the other side answers: after ten successes the interval shrinks by a tenth (never below the
 published one, nor below the learned one), a rate-limit answer doubles it or, with Retry-After, stops everybody until
-then, any other failure stretches it by a half. What rate-limit answers teach for longer is in `learning.py`.
+then, any other failure stretches it by a half. Until something was learned, doubling ends at twice the interval at
+which calls came lately, and once a window has passed without another refusal, the pace comes back by halves. What
+rate-limit answers teach for longer is in `learning.py`.
 
 `slowdowns` numbers the rate-limit answers that were taken to heart: an answer to a call that was let go before the
 latest of them says nothing about the pace of now, and is not counted twice.
@@ -27,6 +29,7 @@ SUCCESSES_PER_STEP = 10
 FASTER, SLOWER_ON_LIMIT, SLOWER_ON_ERROR = 0.9, 2.0, 1.5
 SLOWEST_FACTOR = learning.SLOWEST_FACTOR
 SLOWEST_FACTOR_LEARNED = 4  # once the true quota is known there is no reason to go far below it
+SLOWEST_FACTOR_DEMAND = 2  # an interval this many times as long as that of the calls that come is soon made good
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
 MINUTE_S = 60.0
 SPARE_QUOTA_MIN = 10  # of fewer slots none is left free
@@ -174,7 +177,7 @@ def adapt(
     """
     successes += feedback is Feedback.SUCCESS
     if successes:
-        state = _after_successes(state, pace, successes, now_us=now_us)
+        state = _after_successes(state, pace, trail, successes, now_us=now_us)
     if feedback is Feedback.RATE_LIMIT:
         return _after_limit(state, pace, trail, now_us=now_us, retry_after_s=retry_after_s, slowdowns=slowdowns)
     if feedback is Feedback.ERROR:
@@ -182,15 +185,15 @@ def adapt(
     return state
 
 
-def _after_successes(state: PaceState, pace: Pace, count: int, *, now_us: int) -> PaceState:
+def _after_successes(state: PaceState, pace: Pace, trail: Trail, count: int, *, now_us: int) -> PaceState:
     learned = learning.after_successes(
-        state.learned, count, interval_us=pace.interval_us, window_us=pace.window_us, now_us=now_us
+        state.learned, trail, count, interval_us=pace.interval_us, window_us=pace.window_us, now_us=now_us
     )
     interval_us = max(pace.interval_us, state.interval_us)
     for _ in range((state.successes + count) // SUCCESSES_PER_STEP):
         interval_us = max(pace.interval_us, math.floor(interval_us * FASTER))
-    if learned.floor_us:
-        interval_us = max(pace.interval_us, interval_us // 2)  # the floor guards: go back to it by halves
+    if learned.floor_us or state.learned.was_fault(now_us=now_us, window_us=pace.window_us):
+        interval_us = max(pace.interval_us, interval_us // 2)  # the floor guards, or nothing need be: go back by halves
     successes = (state.successes + count) % SUCCESSES_PER_STEP
     return replace(state, successes=successes, interval_us=interval_us, learned=learned)
 
@@ -211,7 +214,11 @@ def _after_limit(
     state = replace(state, successes=0, slowdowns=state.slowdowns + 1, interval_us=interval_us, learned=learned)
     if retry_after_s is not None:
         return state
-    return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), _slowest_us(state, pace)))
+    slowest_us = _slowest_us(state, pace)
+    demand = trail.demand(now_us=now_us, window_us=pace.window_us)
+    if demand and not learned.floor_us:
+        slowest_us = min(slowest_us, max(before_us, SLOWEST_FACTOR_DEMAND * pace.window_us // demand))
+    return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), slowest_us))
 
 
 def pause_us_of(retry_after_s: float) -> int:

@@ -73,6 +73,9 @@ local MARGIN, SLOWER_MAX, SETTLED_RATIO = {learning.MARGIN}, {learning.SLOWER_MA
 local SLOWEST = {learning.SLOWEST_FACTOR}
 local STEP_UNSURE, STEP_LIKELY, STEP_SETTLED = {learning.STEP_UNSURE}, {learning.STEP_LIKELY}, {learning.STEP_SETTLED}
 local SURE_RATIO, ECHO_SHARE = {learning.SURE_RATIO}, {learning.ECHO_SHARE}
+local GRANTED_MIN, GRANTED_SHARE = {learning.GRANTED_MIN}, {learning.GRANTED_SHARE}
+local SUSPICION_WINDOWS = {learning.SUSPICION_WINDOWS}
+local STEP_IDLE, IDLE_WINDOWS = {learning.STEP_IDLE}, {learning.IDLE_WINDOWS}
 local STEP_MAX_AGAIN = {learning.STEP_MAX_AGAIN}
 local STEP_MAX, STEP_GROWTH, TRIAL_WINDOWS = {learning.STEP_MAX}, {learning.STEP_GROWTH}, {learning.TRIAL_WINDOWS}
 local PATIENCE_MIN, PATIENCE_FIRST = {learning.PATIENCE_MIN}, {learning.PATIENCE_FIRST}
@@ -80,7 +83,7 @@ local PATIENCE_MAX = {learning.PATIENCE_MAX}
 local QUIET_PER_WINDOW, BUSY, QUIET_MIN = {learning.QUIET_PER_WINDOW}, {learning.BUSY}, {learning.QUIET_MIN}
 local PER_STEP, FASTER = {limiter.SUCCESSES_PER_STEP}, {limiter.FASTER}
 local ON_LIMIT, ON_ERROR = {limiter.SLOWER_ON_LIMIT}, {limiter.SLOWER_ON_ERROR}
-local SLOWEST_LEARNED = {limiter.SLOWEST_FACTOR_LEARNED}
+local SLOWEST_LEARNED, SLOWEST_DEMAND = {limiter.SLOWEST_FACTOR_LEARNED}, {limiter.SLOWEST_FACTOR_DEMAND}
 """
     """
 local function is_settled() return p.bad > 0 and p.floor <= p.bad * SETTLED_RATIO end
@@ -98,12 +101,28 @@ end
 
 local function started(back, cells)
   local newest = cell_of(now, window) - back
-  local fields, sum = {}, 0
+  local fields, sum, span = {}, 0, 0
   for cell = newest - cells + 1, newest do fields[#fields + 1] = field(cell) end
   for index, text in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
-    sum = sum + unpacked(newest - cells + index, text)
+    local count = unpacked(newest - cells + index, text)
+    if sum == 0 and count > 0 then span = cells - index + 1 end
+    sum = sum + count
   end
-  return sum
+  return sum, span
+end
+
+local function is_suspicion() return p.floor == 0 and now - p.quiet_from < window * SUSPICION_WINDOWS end
+local function is_second() return p.quiet >= QUIET_MIN and is_suspicion() end
+local function was_fault() return p.floor == 0 and p.quiet_from > 0 and p.quiet > 0 and now - p.quiet_from >= window end
+
+local function is_few(granted, span)
+  local span_us = span * math.max(1, math.floor(window / PER_WINDOW))
+  local is_below = granted < GRANTED_MIN or granted * published * GRANTED_SHARE < window
+  return is_below or granted * published < span_us * BUSY
+end
+
+local function forget()
+  for _, name in ipairs({'floor', 'good', 'bad', 'step', 'patience', 'quiet_from', 'quiet'}) do p[name] = 0 end
 end
 
 local function first_lesson(floor, is_sure, step)
@@ -136,14 +155,20 @@ local function too_fast(estimate)
 end
 
 local function learn_from_limit(pause)
-  local many = started(0, PER_WINDOW)
+  local many, span = started(0, PER_WINDOW)
   if many < 1 then return end
   local is_full = started(PER_WINDOW, PER_WINDOW) * 2 >= many
   local estimate = math.min(math.floor(window * MARGIN / many), published * SLOWEST)
   if p.floor > 0 and p.good == 0 and p.quiet == 0 then return still_refused(estimate) end
+  if p.floor == 0 and not is_second() and (is_full or is_few(many, span)) then
+    local quiet = is_suspicion() and p.quiet or 0
+    forget()
+    p.quiet_from, p.quiet = now, quiet
+    return
+  end
   if p.floor > 0 and p.good == 0 and now - p.quiet_from < math.floor(window / ECHO_SHARE) then return end
   if p.floor == 0 then
-    local is_sure = is_full or pause > math.max(2 * estimate, math.floor(window / ECHO_SHARE))
+    local is_sure = pause > math.max(2 * estimate, math.floor(window / ECHO_SHARE))
     local is_long = started(math.floor(PER_WINDOW / 4), math.floor(PER_WINDOW / 2)) > 0
     first_lesson(math.max(estimate, published), is_sure, is_long and STEP_LIKELY or STEP_UNSURE)
   elseif p.good > 0 then
@@ -173,11 +198,24 @@ local function try_faster()
   p.good, p.floor, p.quiet_from, p.quiet = p.floor, math.max(faster, published), now, 0
 end
 
+local function learn_from_idle(quiet)
+  local patience = math.max(IDLE_WINDOWS, is_settled() and p.patience or 0)
+  if quiet < window * patience or started(0, PER_WINDOW) * p.floor >= window * BUSY then return end
+  if p.floor <= published then return forget() end
+  local faster = math.max(math.floor(p.floor * 1000 / (1000 + STEP_IDLE)), published)
+  p.good, p.floor, p.quiet_from, p.quiet = p.floor, faster, now, 0
+end
+
 local function learn_from_successes(count)
-  if p.floor == 0 then return end
+  if p.floor == 0 and p.quiet_from == 0 then return end
   p.quiet = p.quiet + count
+  if p.floor == 0 then
+    if not is_suspicion() then forget() end
+    return
+  end
   local quiet = now - p.quiet_from
-  if quiet < window * TRIAL_WINDOWS or p.quiet * p.floor < quiet * BUSY then return end
+  if quiet < window * TRIAL_WINDOWS then return end
+  if p.quiet * p.floor < quiet * BUSY then return learn_from_idle(quiet) end
   if p.good > 0 then
     if is_settled() then p.patience = math.max(math.floor(p.patience / 2), PATIENCE_MIN) end
     if p.bad >= p.floor then p.bad = 0 end
@@ -205,12 +243,13 @@ for index, name in ipairs(names) do p[name] = number(kept[index]) end
 local function slowest() return p.floor > 0 and p.floor * SLOWEST_LEARNED or published * SLOWEST end
 
 local function after_successes(count)
+  local is_free = was_fault()
   learn_from_successes(count)
   p.interval = math.max(published, p.interval)
   for _ = 1, math.floor((p.successes + count) / PER_STEP) do
     p.interval = math.max(published, math.floor(p.interval * FASTER))
   end
-  if p.floor > 0 then p.interval = math.max(published, math.floor(p.interval / 2)) end
+  if p.floor > 0 or is_free then p.interval = math.max(published, math.floor(p.interval / 2)) end
   p.successes = (p.successes + count) % PER_STEP
 end
 
@@ -221,7 +260,12 @@ local function after_limit(pause)
   local before = math.max(published, p.interval, p.floor)
   learn_from_limit(math.max(pause, 0))
   p.interval, p.successes, p.slowdowns = math.max(published, p.interval), 0, p.slowdowns + 1
-  if pause < 0 then p.interval = math.min(math.floor(before * ON_LIMIT), slowest()) end
+  if pause >= 0 then return end
+  local most, demand = slowest(), math.max((started(0, PER_WINDOW)), (started(PER_WINDOW, PER_WINDOW)))
+  if demand > 0 and p.floor == 0 then
+    most = math.min(most, math.max(before, math.floor(SLOWEST_DEMAND * window / demand)))
+  end
+  p.interval = math.min(math.floor(before * ON_LIMIT), most)
 end
 
 if number(ARGV[6]) > 0 then after_successes(number(ARGV[6])) end

@@ -127,6 +127,28 @@ def test_both_learn_the_same_from_a_vendor_with_a_hidden_quota(server, seed, hid
     server.delete(twins.key)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    gap_s=st.sampled_from([1, 2, 5, 12]),
+    published=st.sampled_from([30, 100, 600]),
+    begins_s=st.integers(1, 130),
+    again_s=st.integers(60, 400),
+    lasts_s=st.integers(1, 30),
+    retry_after_s=st.sampled_from([None, 0, 3]),
+)
+def test_both_get_over_a_fault_in_the_same_way(server, gap_s, published, begins_s, again_s, lasts_s, retry_after_s):
+    twins = Limiters(server, Pace.per_minute(published))
+    faults_s = [range(begins, begins + lasts_s) for begins in (begins_s, begins_s + lasts_s + again_s)]
+    for second in range(0, 1_000, gap_s):
+        twins.now_us = START_US + second * MICROSECONDS
+        twins.reserve(1, 20 * MICROSECONDS)
+        if any(second in fault for fault in faults_s):
+            twins.adapt(Feedback.RATE_LIMIT, retry_after_s, 0, 0)
+        else:
+            twins.adapt(Feedback.SUCCESS, None, 0, 0)
+    server.delete(twins.key)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
