@@ -18,7 +18,7 @@ settled, after its patience), and forgotten once it is down to the published int
 
 A failed trial goes back to the floor before it. A refusal without a trial makes the floor 3 % slower, or more when
 the trail was full and shows that fewer calls were granted. Refusals in a row, with no good answer between, are one.
-Five to ten windows of steady demand are enough (`tests/unit/resilience/test_limiter_learning.py`).
+Ten windows of steady demand are enough, fifteen for buckets (`tests/unit/resilience/test_limiter_learning.py`).
 """
 
 from __future__ import annotations
