@@ -10,23 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from apps.sources.coins import Coin
 from apps.sources.errors import BadAnswer, BadRow
 from apps.sources.strict import Row, as_mapping, as_rows, excerpt_of, moment_of_milliseconds, parse_json
 
 LOWEST = Decimal("0.000000000001")
 CHANGE_MIN, CHANGE_MAX = Decimal(-100), Decimal(1_000_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireCoin:
-    """One coin in US dollars; `change` in percent of a day ago."""
-
-    id: str
-    name: str
-    price: Decimal
-    change: Decimal | None
-    volume: Decimal | None
-    market_cap: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +38,16 @@ def read_assets(body: bytes) -> WireAssets:
     return WireAssets(coins=as_rows(frame.get("data"), what="the list of assets"), at=at)
 
 
-def read_coin(value: object) -> WireCoin:
-    """Read one coin. Raises BadRow."""
+def read_coin(value: object, at: datetime | None) -> Coin:
+    """Read one coin of an answer that is of `at`. Raises BadRow."""
     row = Row(value)
     has_change = row.has("changePercent24Hr")
-    return WireCoin(
+    return Coin(
         id=row.text("id", length_max=100),
         name=row.text("name", length_max=200),
         price=row.number_text("priceUsd", low=LOWEST),
         change=row.number_text("changePercent24Hr", low=CHANGE_MIN, high=CHANGE_MAX) if has_change else None,
         volume=row.number_text("volumeUsd24Hr", low=Decimal(0)) if row.has("volumeUsd24Hr") else None,
         market_cap=row.number_text("marketCapUsd", low=Decimal(0)) if row.has("marketCapUsd") else None,
+        at=at,
     )

@@ -6,29 +6,15 @@ ISO 8601. An error is an object with `status.error_code`, or with `error`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
+from apps.sources.coins import Coin
 from apps.sources.errors import BadAnswer, QuotaSpent
 from apps.sources.strict import Row, as_rows, excerpt_of, parse_json
 
 LOWEST = Decimal("0.000000000001")
 CHANGE_MIN, CHANGE_MAX = Decimal(-100), Decimal(1_000_000)
 TOO_MANY_REQUESTS = 429
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireCoin:
-    """One coin in US dollars; `change` in percent of a day ago."""
-
-    id: str
-    name: str
-    price: Decimal
-    change: Decimal | None
-    volume: Decimal | None
-    market_cap: Decimal | None
-    at: datetime | None
 
 
 def read_coins(body: bytes) -> list[object]:
@@ -42,10 +28,10 @@ def read_coins(body: bytes) -> list[object]:
     return as_rows(value, what="the list of coins")
 
 
-def read_coin(value: object) -> WireCoin:
+def read_coin(value: object) -> Coin:
     """Read one coin. Raises BadRow."""
     row = Row(value)
-    return WireCoin(
+    return Coin(
         id=row.text("id", length_max=100),
         name=row.text("name", length_max=200),
         price=row.number("current_price", low=LOWEST),
