@@ -81,9 +81,9 @@ def pause(wish: Wish) -> tuple[bool, str]:
 
 
 def resume(wish: Wish) -> tuple[bool, str]:
-    """Fetch again."""
-    services.resume(source=wish.source, by=wish.by, now=wish.now)
-    return True, "resumed"
+    """Lift the pause."""
+    reason = services.resume(source=wish.source, by=wish.by, now=wish.now)
+    return True, f"the pause is lifted; off all the same: it {reason}" if reason else "resumed"
 
 
 def reset(wish: Wish) -> tuple[bool, str]:

@@ -34,14 +34,15 @@ class SourceAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Resume", permissions=["act"])
     def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        """Let the chosen sources be fetched again."""
+        """Lift the pause of the chosen sources."""
         for source in queryset:
             try:
-                services.resume(source=source.slug, by=_actor(request), now=now())
+                reason = services.resume(source=source.slug, by=_actor(request), now=now())
             except Conflict as refusal:
                 messages.error(request, str(refusal))
             else:
-                messages.success(request, f"{source.name} is resumed.")
+                end = f"no longer paused, but off: it {reason}" if reason else "resumed"
+                messages.success(request, f"{source.name} is {end}.")
 
     @admin.action(description="Check: ask the live vendor one small question", permissions=["act"])
     def check_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:

@@ -51,13 +51,17 @@ def pause(*, source: str, reason: str, by: str, now: datetime) -> None:
 
 
 @transaction
-def resume(*, source: str, by: str, now: datetime) -> None:
-    """Let a source be fetched again. Raises UnknownSource, and Conflict when it lacks what it needs (its row says what)."""
+def resume(*, source: str, by: str, now: datetime) -> str:
+    """Lift a source's pause, and return why it is not fetched all the same: it lacks what it needs; empty: it is fetched.
+
+    Raises UnknownSource, and Conflict when it was not paused but lacks what it needs (its row says what).
+    """
     reason = registry.why_off(registry.vendor_of(source))
-    if reason:
+    if reason and not Source.objects.filter(slug=source, state="paused").exists():
         raise Conflict(f"{source} cannot be resumed: it {reason}")
-    _change(source, "on", "")
-    record(action="source.resumed", subject=source, by=by, now=now, detail={})
+    _change(source, "off" if reason else "on", reason)
+    record(action="source.resumed", subject=source, by=by, now=now, detail={"off": reason} if reason else {})
+    return reason
 
 
 @durable

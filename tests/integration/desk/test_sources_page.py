@@ -90,11 +90,12 @@ def test_a_forced_refresh_rings_the_ticks_that_ask_this_source_and_no_other(fetc
     assert [action for action, _ in deeds()] == ["source.refresh_forced", "source.rung"]
 
 
-def test_a_source_without_its_key_cannot_be_resumed(fetched, may_act):
+def test_lifting_the_pause_of_a_source_without_its_key_leaves_it_off_and_says_why(fetched, may_act):
     do(may_act, "pause", slug="newsapi")
     page = do(may_act, "resume", slug="newsapi").content.decode()
-    assert "set NEWSAPI_API_KEY" in page
-    assert Source.objects.get(slug="newsapi").state == "paused"
+    assert "newsapi: the pause is lifted; off all the same: it needs a key: set NEWSAPI_API_KEY" in page
+    assert Source.objects.get(slug="newsapi").state == "off"
+    assert "newsapi cannot be resumed" in do(may_act, "resume", slug="newsapi").content.decode()
 
 
 @pytest.mark.parametrize(("slug", "deed"), [("nope", "pause"), (GAMMA, "delete")])

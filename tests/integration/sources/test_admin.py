@@ -56,6 +56,13 @@ def test_pausing_and_resuming_are_done_by_name_and_audited(admin_client, admin_u
     assert list(deeds) == [("source.paused", actor), ("source.resumed", actor)]
 
 
+def test_lifting_the_pause_of_a_source_that_settings_leave_off_says_so(admin_client, fetched, settings):
+    act(admin_client, "pause_chosen")
+    settings.SOURCES_ON = ("yahoo",)
+    assert "Polymarket Gamma is no longer paused, but off: it" in act(admin_client, "resume_chosen").content.decode()
+    assert Source.objects.get(slug=GAMMA).state == "off"
+
+
 def test_a_check_shows_what_the_vendor_said(admin_client, fetched):
     assert "Polymarket Gamma: 1 of 2 markets read: endDate is missing" in act(admin_client, "check_chosen").content.decode()
     fetched.says(b"", status=503)
