@@ -7,9 +7,10 @@ of the callers and however the pace adapts.
 
 The pace adapts to what the other side answers: after ten successes the interval shrinks by a tenth (never below the
 published one, nor below the learned one), a rate-limit answer doubles it or, with Retry-After, stops everybody until
-then, any other failure stretches it by a half. Until something was learned, doubling ends at twice the interval at
-which calls came lately, and once a window has passed without another refusal, the pace comes back by halves. What
-rate-limit answers teach for longer is in `learning.py`.
+then, any other failure stretches it by a half. Until something was learned, slowing down ends at twice the interval at
+which calls came lately, and once a window has passed without another refusal, the pace comes back by halves. Other
+failures never make more than four intervals of one: an outage is the breaker's business, and the pace must not be what
+keeps a vendor away that is well again. What rate-limit answers teach for longer is in `learning.py`.
 
 `slowdowns` numbers the rate-limit answers that were taken to heart: an answer to a call that was let go before the
 latest of them says nothing about the pace of now, and is not counted twice.
@@ -29,6 +30,7 @@ SUCCESSES_PER_STEP = 10
 FASTER, SLOWER_ON_LIMIT, SLOWER_ON_ERROR = 0.9, 2.0, 1.5
 SLOWEST_FACTOR = learning.SLOWEST_FACTOR
 SLOWEST_FACTOR_LEARNED = 4  # once the true quota is known there is no reason to go far below it
+SLOWEST_FACTOR_ERROR = 4  # of the interval that is published or learned, however many calls fail
 SLOWEST_FACTOR_DEMAND = 2  # an interval this many times as long as that of the calls that come is soon made good
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
 MINUTE_S = 60.0
@@ -181,7 +183,7 @@ def adapt(
     if feedback is Feedback.RATE_LIMIT:
         return _after_limit(state, pace, trail, now_us=now_us, retry_after_s=retry_after_s, slowdowns=slowdowns)
     if feedback is Feedback.ERROR:
-        return replace(state, successes=0, interval_us=_stretched(state, pace, SLOWER_ON_ERROR))
+        return _after_error(state, pace, trail, now_us=now_us)
     return state
 
 
@@ -214,11 +216,15 @@ def _after_limit(
     state = replace(state, successes=0, slowdowns=state.slowdowns + 1, interval_us=interval_us, learned=learned)
     if retry_after_s is not None:
         return state
-    slowest_us = _slowest_us(state, pace)
-    demand = trail.demand(now_us=now_us, window_us=pace.window_us)
-    if demand and not learned.floor_us:
-        slowest_us = min(slowest_us, max(before_us, SLOWEST_FACTOR_DEMAND * pace.window_us // demand))
+    slowest_us = _justified_us(_slowest_us(state, pace), state, pace, trail, now_us=now_us, before_us=before_us)
     return replace(state, interval_us=min(math.floor(before_us * SLOWER_ON_LIMIT), slowest_us))
+
+
+def _after_error(state: PaceState, pace: Pace, trail: Trail, *, now_us: int) -> PaceState:
+    before_us = interval_of(state, pace)
+    slowest_us = max(pace.interval_us, state.learned.floor_us) * SLOWEST_FACTOR_ERROR
+    slowest_us = _justified_us(slowest_us, state, pace, trail, now_us=now_us, before_us=before_us)
+    return replace(state, successes=0, interval_us=max(before_us, min(math.floor(before_us * SLOWER_ON_ERROR), slowest_us)))
 
 
 def pause_us_of(retry_after_s: float) -> int:
@@ -231,11 +237,15 @@ def reset(state: PaceState) -> PaceState:
     return PaceState(arrival_us=state.arrival_us, slowdowns=state.slowdowns)
 
 
-def _stretched(state: PaceState, pace: Pace, factor: float) -> int:
-    return min(math.floor(interval_of(state, pace) * factor), _slowest_us(state, pace))
-
-
 def _slowest_us(state: PaceState, pace: Pace) -> int:
     if state.learned.floor_us:
         return state.learned.floor_us * SLOWEST_FACTOR_LEARNED
     return pace.interval_us * SLOWEST_FACTOR
+
+
+def _justified_us(slowest_us: int, state: PaceState, pace: Pace, trail: Trail, *, now_us: int, before_us: int) -> int:
+    """Return `slowest_us`, or the longest interval that so many calls as came lately justify when that is shorter."""
+    demand = trail.demand(now_us=now_us, window_us=pace.window_us)
+    if not demand or state.learned.floor_us:
+        return slowest_us
+    return min(slowest_us, max(before_us, SLOWEST_FACTOR_DEMAND * pace.window_us // demand))

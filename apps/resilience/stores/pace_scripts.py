@@ -84,6 +84,7 @@ local QUIET_PER_WINDOW, BUSY, QUIET_MIN = {learning.QUIET_PER_WINDOW}, {learning
 local PER_STEP, FASTER = {limiter.SUCCESSES_PER_STEP}, {limiter.FASTER}
 local ON_LIMIT, ON_ERROR = {limiter.SLOWER_ON_LIMIT}, {limiter.SLOWER_ON_ERROR}
 local SLOWEST_LEARNED, SLOWEST_DEMAND = {limiter.SLOWEST_FACTOR_LEARNED}, {limiter.SLOWEST_FACTOR_DEMAND}
+local SLOWEST_ERROR = {limiter.SLOWEST_FACTOR_ERROR}
 """
     """
 local function is_settled() return p.bad > 0 and p.floor <= p.bad * SETTLED_RATIO end
@@ -242,6 +243,12 @@ for index, name in ipairs(names) do p[name] = number(kept[index]) end
     + """
 local function slowest() return p.floor > 0 and p.floor * SLOWEST_LEARNED or published * SLOWEST end
 
+local function justified(most, before)
+  local demand = math.max((started(0, PER_WINDOW)), (started(PER_WINDOW, PER_WINDOW)))
+  if demand == 0 or p.floor > 0 then return most end
+  return math.min(most, math.max(before, math.floor(SLOWEST_DEMAND * window / demand)))
+end
+
 local function after_successes(count)
   local is_free = was_fault()
   learn_from_successes(count)
@@ -261,19 +268,20 @@ local function after_limit(pause)
   learn_from_limit(math.max(pause, 0))
   p.interval, p.successes, p.slowdowns = math.max(published, p.interval), 0, p.slowdowns + 1
   if pause >= 0 then return end
-  local most, demand = slowest(), math.max((started(0, PER_WINDOW)), (started(PER_WINDOW, PER_WINDOW)))
-  if demand > 0 and p.floor == 0 then
-    most = math.min(most, math.max(before, math.floor(SLOWEST_DEMAND * window / demand)))
-  end
-  p.interval = math.min(math.floor(before * ON_LIMIT), most)
+  p.interval = math.min(math.floor(before * ON_LIMIT), justified(slowest(), before))
+end
+
+local function after_error()
+  local before = math.max(published, p.interval, p.floor)
+  local most = justified(math.max(published, p.floor) * SLOWEST_ERROR, before)
+  p.successes, p.interval = 0, math.max(before, math.min(math.floor(before * ON_ERROR), most))
 end
 
 if number(ARGV[6]) > 0 then after_successes(number(ARGV[6])) end
 if ARGV[2] == 'rate_limit' then
   after_limit(number(ARGV[3]))
 elseif ARGV[2] == 'error' then
-  p.successes = 0
-  p.interval = math.min(math.floor(math.max(published, p.interval, p.floor) * ON_ERROR), slowest())
+  after_error()
 end
 local changes = {}
 for _, name in ipairs(names) do

@@ -154,6 +154,30 @@ def test_a_rate_limit_answer_doubles_the_interval_and_an_error_stretches_it_by_a
     assert adapt(state, pace, Feedback.ERROR, now_us=0).interval_us == 3_000
 
 
+def test_however_many_errors_make_no_more_than_four_intervals_of_one():
+    pace, state = Pace(interval_us=1_000), PaceState()
+    for _ in range(20):
+        state = adapt(state, pace, Feedback.ERROR, now_us=0)
+    assert state.interval_us == 4_000
+    twice_refused = adapt(adapt(state, pace, Feedback.RATE_LIMIT, now_us=0), pace, Feedback.ERROR, now_us=0)
+    assert twice_refused.interval_us == 8_000, "an error never speeds up what a refusal slowed down"
+
+
+def test_errors_slow_down_no_further_than_twice_the_interval_at_which_calls_came():
+    pace, state, trail = Pace.per_minute(600), PaceState(), Trail()
+    for second in range(30):
+        state, _ = limiter.reserve(state, pace, trail, now_us=second * MICROSECONDS, wait_us_max=0)
+    for _ in range(20):
+        state = limiter.adapt(state, pace, trail, Feedback.ERROR, now_us=30 * MICROSECONDS)
+    assert state.interval_us == pace.interval_us * limiter.SLOWEST_FACTOR_ERROR < MICROSECONDS
+    busy, state = Trail(), PaceState()
+    for tenth in range(300):
+        state, _ = limiter.reserve(state, pace, busy, now_us=tenth * 120_000, wait_us_max=0)
+    for _ in range(20):
+        state = limiter.adapt(state, pace, busy, Feedback.ERROR, now_us=300 * 120_000)
+    assert state.interval_us == 2 * 60 * MICROSECONDS // 300
+
+
 def test_retry_after_stops_everybody_until_then():
     pace = Pace(interval_us=1_000)
     state = adapt(PaceState(), pace, Feedback.RATE_LIMIT, now_us=5_000, retry_after_s=7.0)
