@@ -33,6 +33,7 @@ ROOMS = [
     "apps.core",
     "apps.audit",
     "apps.tenants",
+    "apps.jobs",
     "apps.accounts",
     "apps.backups",
     "apps.ledger",
