@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from psycopg import sql
 
+from apps.core.progress import Progress, unheard
+
 # The text of a row must be the same in both sessions.
 FIXED_FORMS = (
     "SET LOCAL datestyle = 'ISO, YMD'",
@@ -50,16 +52,19 @@ class Cursor(Protocol):
         """Return all rows."""
 
 
-def read_content(cursor: Cursor) -> dict[str, dict[str, Any]]:
+def read_content(cursor: Cursor, progress: Progress = unheard) -> dict[str, dict[str, Any]]:
     """Return {table: {"rows": n, "digest": text}} as the cursor's open transaction sees it."""
     for statement in FIXED_FORMS:
         cursor.execute(statement)
     cursor.execute(TABLES)
-    content = {}
-    for schema, table in cursor.fetchall():
+    content: dict[str, dict[str, Any]] = {}
+    tables = cursor.fetchall()
+    for schema, table in tables:
+        progress(len(content), len(tables), f"reading {table}")
         cursor.execute(CONTENT.format(sql.Identifier(schema, table)))
         ((rows, digest),) = cursor.fetchall()
         content[table if schema == "public" else f"{schema}.{table}"] = {"rows": rows, "digest": digest}
+    progress(len(tables), len(tables))
     return content
 
 

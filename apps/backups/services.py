@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from apps.backups.presenting import view_of_backup, view_of_restore
 from apps.backups.types import BackupView, RestoreView
 from apps.core import clock
 from apps.core.db import durable, only_one, transaction
+from apps.core.progress import Progress, stage, unheard
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,7 @@ DIFFERENCES_MAX = 100
 
 
 @durable
-def take(*, kind: str, now: datetime, by: str) -> BackupView:
+def take(*, kind: str, now: datetime, by: str, progress: Progress = unheard) -> BackupView:
     """Dump the database into BACKUP_DIR and register the file with its checksum and content.
 
     A failure is registered too: the view then has the state `failed` and the reason in `error`, and no file is left.
@@ -48,7 +50,7 @@ def take(*, kind: str, now: datetime, by: str) -> BackupView:
         _fail_interrupted(now=now, by=by)
         backup.save(force_insert=True)
         try:
-            figures = _dump_to(path)
+            figures = _dump_to(path, progress)
         except (DumpFailed, ToolMissing, OSError, DatabaseError) as error:
             figures = {"error": _first_line(error), "path": ""}
         _end(backup, figures, now=now, finished_at=_moment_after(now, began_s), by=by)
@@ -56,7 +58,7 @@ def take(*, kind: str, now: datetime, by: str) -> BackupView:
 
 
 @durable
-def verify(*, backup_id: str | None = None, now: datetime, by: str) -> RestoreView:
+def verify(*, backup_id: str | None = None, now: datetime, by: str, progress: Progress = unheard) -> RestoreView:
     """Restore a backup (the newest complete one when none is named) into a scratch server and compare every table.
 
     What was found is stored, good or bad. Raises NoSuchBackup, and CannotProve when no scratch server can be had.
@@ -67,7 +69,7 @@ def verify(*, backup_id: str | None = None, now: datetime, by: str) -> RestoreVi
     if backup is None:
         raise NoSuchBackup(f"no complete backup {backup_id}" if backup_id else "there is no complete backup yet")
     damage = _damage_of_file(backup)
-    content, found = ({}, [damage]) if damage else _restored(backup)
+    content, found = ({}, [damage]) if damage else _restored(backup, progress)
     restore = Restore(
         backup=backup,
         is_good=not found,
@@ -96,14 +98,16 @@ def prune(*, now: datetime, by: str) -> int:
     return len(removed)
 
 
-def _dump_to(path: Path) -> dict[str, Any]:
+def _dump_to(path: Path, progress: Progress) -> dict[str, Any]:
     """Dump and read the content in one snapshot, so that what is registered is what is in the file."""
+    reading, dumping, number = stage(progress, 1, 2), stage(progress, 2, 2), count(1)
     with vault.complete_or_absent(path) as file, django_transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot(), current_setting('server_version')")
         ((exported, server_version),) = cursor.fetchall()
-        content = read_content(cursor)
-        tools.dump(connection.get_connection_params(), exported, file)
+        content = read_content(cursor, reading)
+        parameters = connection.get_connection_params()
+        tools.dump(parameters, exported, file, on_table=lambda name: dumping(next(number), len(content), f"dumping {name}"))
     size_bytes, digest = path.stat().st_size, vault.checksum(path)
     return {"content": content, "server_version": server_version, "size_bytes": size_bytes, "checksum": digest}
 
@@ -145,13 +149,16 @@ def _damage_of_file(backup: Backup) -> str | None:
     return None
 
 
-def _restored(backup: Backup) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _restored(backup: Backup, progress: Progress) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Restore into a scratch server and return what it holds and how that differs from what was dumped."""
+    restoring, reading, number = stage(progress, 1, 2), stage(progress, 2, 2), count(1)
+    tables = len(backup.content)
     try:
         with scratch_server() as server:
-            tools.restore(server.dsn, Path(backup.path))
+            path = Path(backup.path)
+            tools.restore(server.dsn, path, on_table=lambda name: restoring(next(number), tables, f"restoring {name}"))
             with psycopg.connect(server.dsn) as session, session.cursor() as cursor:
-                content = read_content(cursor)
+                content = read_content(cursor, reading)
     except DumpFailed as error:
         if "No space left" in str(error):
             raise CannotProve(f"no room for the restore: {error}") from error

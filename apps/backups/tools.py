@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +17,11 @@ from apps.backups.errors import DumpFailed
 from apps.backups.postgres_tools import find_tools
 
 TOOL_TIMEOUT_S = 3_600
+LINES_KEPT = 200
+# With --verbose the programs name every table when they come to it.
+TABLE_LINE = re.compile(r'(?:dumping contents of|processing data for) table "(?:public\.)?([^"]+)"')
+COMPLAINT = re.compile(r"\b(?:error|fatal):", re.IGNORECASE)
+REMARK = re.compile(r"\b(?:error|fatal|warning|detail|hint):", re.IGNORECASE)
 VARIABLES = {
     "host": "PGHOST",
     "hostaddr": "PGHOSTADDR",
@@ -31,27 +39,31 @@ VARIABLES = {
 }
 
 
-def dump(parameters: Mapping[str, Any], snapshot: str, target: IO[bytes]) -> None:
+Heard = Callable[[str], None]
+
+
+def dump(parameters: Mapping[str, Any], snapshot: str, target: IO[bytes], *, on_table: Heard) -> None:
     """Write a dump of the database, as the exported `snapshot` sees it, in custom format to the open file `target`.
 
-    `parameters` are libpq's names. Raises DumpFailed, ToolMissing.
+    `parameters` are libpq's names; `on_table` hears the name of each table when it is its turn. Raises DumpFailed, ToolMissing.
     """
-    how = ["--format=custom", "--compress=3", "--no-password", "--lock-wait-timeout=10s", f"--snapshot={snapshot}"]
-    _run("pg_dump", how, parameters, stdout=target)
+    how = ["--format=custom", "--compress=3", "--no-password", "--verbose", "--lock-wait-timeout=10s", f"--snapshot={snapshot}"]
+    _run("pg_dump", how, parameters, stdout=target, on_table=on_table)
 
 
-def restore(dsn: str, dump_file: Path) -> None:
-    """Restore a dump into the empty database behind `dsn`. Raises DumpFailed, ToolMissing."""
+def restore(dsn: str, dump_file: Path, *, on_table: Heard) -> None:
+    """Restore a dump into the empty database behind `dsn`; `on_table` is as for a dump. Raises DumpFailed, ToolMissing."""
     parameters = conninfo_to_dict(dsn)
     how = [
         "--no-owner",
         "--no-privileges",
         "--no-password",
+        "--verbose",
         "--exit-on-error",
         f"--dbname={parameters['dbname']}",
         str(dump_file),
     ]
-    _run("pg_restore", how, parameters, stdout=subprocess.DEVNULL)
+    _run("pg_restore", how, parameters, stdout=subprocess.DEVNULL, on_table=on_table)
 
 
 def environment_of(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -61,24 +73,60 @@ def environment_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     return address | {"PGAPPNAME": "bellwether-backup", "LC_ALL": "C", "PATH": os.defpath}
 
 
-def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout: IO[bytes] | int) -> None:
-    try:
-        done = subprocess.run(
-            [str(find_tools(name)), *how],
-            env=environment_of(parameters),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            timeout=TOOL_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DumpFailed(f"{name} took more than {TOOL_TIMEOUT_S} seconds") from error
-    if done.returncode != 0:
-        raise DumpFailed(f"{name}: {_telling_line(done.stderr.decode(errors='replace'), done.returncode)}")
+def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout: IO[bytes] | int, on_table: Heard) -> None:
+    program = subprocess.Popen(
+        [str(find_tools(name)), *how],
+        env=environment_of(parameters),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    watch = _Watch(program, TOOL_TIMEOUT_S)
+    with program, watch:
+        said = _listen(name, program, on_table)
+    if watch.has_ended_it:
+        raise DumpFailed(f"{name} took more than {TOOL_TIMEOUT_S} seconds")
+    if program.returncode != 0:
+        raise DumpFailed(f"{name}: {_telling_line(said, program.returncode)}")
 
 
-def _telling_line(said: str, code: int) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()]
+class _Watch:
+    """Ends a program that takes too long, and one that is left by an error of ours."""
+
+    def __init__(self, program: subprocess.Popen[str], timeout_s: float) -> None:
+        self.has_ended_it = False
+        self._program = program
+        self._timer = threading.Timer(timeout_s, self._end_late_one)
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._program.kill()
+        self._program.wait()
+        self._timer.cancel()
+
+    def _end_late_one(self) -> None:
+        if self._program.poll() is None:
+            self.has_ended_it = True
+            self._program.kill()
+
+
+def _listen(name: str, program: subprocess.Popen[str], on_table: Heard) -> list[str]:
+    """Follow what a program says until it is silent and return the lines that are no mere chatter."""
+    kept: deque[str] = deque(maxlen=LINES_KEPT)
+    for line in program.stderr or ():
+        table = TABLE_LINE.search(line)
+        if table:
+            on_table(table[1])
+        elif line.strip() and (REMARK.search(line) or not line.startswith(f"{name}: ")):
+            kept.append(line.strip())
+    return list(kept)
+
+
+def _telling_line(lines: Sequence[str], code: int) -> str:
+    telling = [line for line in lines if COMPLAINT.search(line)]
     return (telling or lines or [f"ended with {code} and said nothing"])[0]

@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from apps.core import clock
 from apps.core.errors import DeskError
+from apps.core.progress import Progress, unheard
 from apps.resilience import (
     AddressRefused,
     BadBody,
@@ -50,9 +51,10 @@ class CallNote:
 
 @dataclass(slots=True)
 class Journal:
-    """What one fetch went through, for the log: filled in call by call."""
+    """What one fetch went through, for the log: filled in call by call. `progress` hears of every call."""
 
     operation: str
+    progress: Progress = unheard
     calls: int = 0
     size_bytes: int = 0
     wait_s: float = 0.0
@@ -81,6 +83,7 @@ class Journal:
             digest=hashlib.sha256(response.body).hexdigest(),
         )
         self.notes.append(note)
+        self.progress(len(self.notes), None, f"{self.operation}: {path}")
         self.kept_reason = self.kept_reason or response.journey.stale_reason
         self._travelled(response.journey)
         self.status = response.status

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from apps.core import clock
 from apps.core.errors import DeskError
+from apps.core.progress import Progress, unheard
 from apps.resilience import AllSourcesFailed, Cached, Loaded
 from apps.sources import chains, http, screens
 from apps.sources.calling import Journal
@@ -20,7 +21,6 @@ from apps.sources.screens import Kept, Quoted
 from apps.sources.types import Rejected, TickerRecord
 
 OPERATION = "tickers"
-Progress = Callable[[str, int], None]  # the name of the source that is asked, and how many prices it just brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +35,19 @@ class Called:
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """One round. `closed` says of sources that must not be asked why not; `called` is filled in for the fetch log."""
+    """One round. `closed` says of sources that must not be asked why not; `called` is filled in for the fetch log;
+    `progress` hears how many of the symbols have a price.
+    """
 
     chain: Chain
     symbols: tuple[str, ...]
     closed: Mapping[str, str]
-    on_progress: Progress | None = None
+    progress: Progress = unheard
     has_loaded: bool = False
     called: list[Called] = field(default_factory=list)
     _last_good: Mapping[str, Decimal] = field(default_factory=dict)
     _doubted: dict[str, Decimal] = field(default_factory=dict)
+    _brought: int = 0
 
     async def load(self, previous: Cached | None) -> Loaded:
         """Ask the chain, let older prices stand in for what is missing, and return the screen as bytes.
@@ -99,8 +102,8 @@ class Round:
         return gate.fault_of(ticker, last_good=last_good, doubted=doubted, old_after=self.chain.old_after)
 
     def _tell(self, slug: str, brought: int) -> None:
-        if self.on_progress is not None:
-            self.on_progress(vendor_of(slug).name, brought)
+        self._brought += brought
+        self.progress(self._brought, len(self.symbols), f"asking {vendor_of(slug).name}")
 
 
 async def _answer(slug: str, symbols: Sequence[str], journal: Journal) -> Gathered[TickerRecord]:

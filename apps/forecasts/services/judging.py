@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef
 
 from apps.audit import services as audit
 from apps.core.db import durable, only_one, transaction
+from apps.core.progress import Progress, unheard
 from apps.forecasts import selectors
 from apps.forecasts.commitment import digest_of_inputs
 from apps.forecasts.judgements import Said, marks
@@ -37,16 +38,18 @@ class Waiting(NamedTuple):
 
 
 @durable
-def score_resolved(*, now: datetime, by: str) -> int:
+def score_resolved(*, now: datetime, by: str, progress: Progress = unheard) -> int:
     """Score every forecast made before the scheduled close of markets whose result is not judged yet.
 
     A restated result judges again (its scores are replaced), a void one leaves no scores. Returns how many scores were
-    written; 0 at once when another process is at it.
+    written; 0 at once when another process is at it. `progress` counts the results that are judged.
     """
-    scored = 0
+    scored = judged = 0
     with only_one("forecasts.score") as is_ours:
         while is_ours and (waiting := _waiting()):
             scored += _judge(results=waiting, now=now, by=by)
+            judged += len(waiting)
+            progress(judged, None, f"{scored:,} scores")
     return scored
 
 

@@ -11,6 +11,7 @@ import structlog
 from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import Broken, DeskError
+from apps.core.progress import Progress, unheard
 from apps.resilience import KitError
 from apps.sources import http, visits
 from apps.sources.calling import Journal
@@ -68,11 +69,14 @@ def fetch_articles(*, haul: str, wishes: Mapping[str, Sequence[str]], now: datet
 
 
 @durable
-def fetch_articles_of(*, source: str, keys: Sequence[str], now: datetime, by: str) -> Batch[ArticleRecord]:
+def fetch_articles_of(
+    *, source: str, keys: Sequence[str], now: datetime, by: str, progress: Progress = unheard
+) -> Batch[ArticleRecord]:
     """Fetch what one source has about any of these words or symbols. Raises what the other fetches raise."""
     vendor = _open_vendor(source, now=now, by=by)
     feed = _offered(vendor, vendor.articles, OPERATION)
-    return _fetch(vendor, OPERATION, lambda caller: feed(caller, vendor.keys_for(keys, now=now)), now=now, by=by)
+    asked = vendor.keys_for(keys, now=now)
+    return _fetch(vendor, OPERATION, lambda caller: feed(caller, asked), now=now, by=by, progress=progress)
 
 
 def _errand(slug: str, wishes: Sequence[str], *, now: datetime, by: str) -> _Errand:

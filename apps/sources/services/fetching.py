@@ -2,6 +2,7 @@
 
 All raise UnknownSource, SourceClosed and NotOffered before anything is sent; VendorAway (come again after
 `retry_after_s`), BadAnswer (nothing in the answer could be believed), VendorRefused and NotAtVendor afterwards.
+Where one takes a `progress`, it hears of every call that was answered; nobody knows before how many there will be.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import structlog
 from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import DeskError
+from apps.core.progress import Progress, unheard
 from apps.sources import http, visits
 from apps.sources.calling import Journal
 from apps.sources.errors import CallInTransaction, NotOffered, SourceClosed
@@ -33,10 +35,11 @@ Question = Callable[[Caller], Awaitable[Gathered[T]]]
 
 
 @durable
-def fetch_markets(*, source: str, now: datetime, by: str) -> Batch[MarketRecord]:
+def fetch_markets(*, source: str, now: datetime, by: str, progress: Progress = unheard) -> Batch[MarketRecord]:
     """Fetch all open markets of a source, all pages."""
     vendor = _open_vendor(source, now=now, by=by)
-    return _fetch(vendor, "markets", _offered(vendor, vendor.open_markets, "markets"), now=now, by=by)
+    feed = _offered(vendor, vendor.open_markets, "markets")
+    return _fetch(vendor, "markets", feed, now=now, by=by, progress=progress)
 
 
 @durable
@@ -48,11 +51,13 @@ def fetch_market_states(*, source: str, keys: Sequence[str], now: datetime, by: 
 
 
 @durable
-def fetch_books(*, source: str, outcome_keys: Sequence[str], now: datetime, by: str) -> Batch[BookRecord]:
+def fetch_books(
+    *, source: str, outcome_keys: Sequence[str], now: datetime, by: str, progress: Progress = unheard
+) -> Batch[BookRecord]:
     """Fetch the order books of these outcomes; outcomes without a book are left out."""
     vendor = _open_vendor(source, now=now, by=by)
     feed = _offered(vendor, vendor.books, "books")
-    return _fetch(vendor, "books", lambda caller: feed(caller, outcome_keys), now=now, by=by)
+    return _fetch(vendor, "books", lambda caller: feed(caller, outcome_keys), now=now, by=by, progress=progress)
 
 
 @durable
@@ -105,9 +110,11 @@ def _offered(vendor: Vendor, feed: F | None, what: str) -> F:
     return feed
 
 
-def _fetch(vendor: Vendor, operation: str, question: Question[T], *, now: datetime, by: str) -> Batch[T]:
+def _fetch(
+    vendor: Vendor, operation: str, question: Question[T], *, now: datetime, by: str, progress: Progress = unheard
+) -> Batch[T]:
     """Ask, write the trace, and return the batch; a failed fetch leaves its trace too."""
-    journal = Journal(operation=operation)
+    journal = Journal(operation=operation, progress=progress)
     started_s = clock.monotonic_s()
 
     def visit() -> Visit:

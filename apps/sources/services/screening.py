@@ -8,13 +8,14 @@ from datetime import datetime
 from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import DeskError, NotFound
+from apps.core.progress import Progress, unheard
 from apps.resilience import AllSourcesFailed, Cached, KitError
 from apps.sources import chains, http, screens, visits
 from apps.sources.chains import Chain
 from apps.sources.errors import NobodyAnswered
 from apps.sources.models import Source
 from apps.sources.registry import vendor_of, why_off
-from apps.sources.rounds import Called, Progress, Round
+from apps.sources.rounds import Called, Round
 from apps.sources.screens import Order, Screen
 from apps.sources.services.keeping import ensure_sources
 from apps.sources.visits import Visit
@@ -29,7 +30,7 @@ def screen(
     by: str,
     force: bool = False,
     order: Order = "change",
-    on_progress: Progress | None = None,
+    progress: Progress = unheard,
 ) -> Screen:
     """Return the prices of these symbols, ranked, each with its source and age.
 
@@ -41,7 +42,7 @@ def screen(
     if chain is None or chain.mode != "first":
         raise NotFound(f"there is no screen {name!r}")
     wanted = tuple(dict.fromkeys(symbols))
-    round_ = Round(chain=chain, symbols=wanted, closed=_closed(chain), on_progress=on_progress)
+    round_ = Round(chain=chain, symbols=wanted, closed=_closed(chain), progress=progress)
     try:
         cached = http.fetch_kept(screens.key_of(name, wanted), round_.load, rule=screens.RULE, force=force)
     except KitError as error:  # of another process that asked for the same the cache knows the failure's words alone

@@ -65,7 +65,7 @@ def test_a_good_backup_is_proved(desk, servers):
 def test_rows_that_come_while_the_dump_runs_are_in_neither_count(desk, servers, monkeypatch):
     dump = tools.dump
 
-    def dump_after_a_newcomer(parameters, snapshot, target):
+    def dump_after_a_newcomer(parameters, snapshot, target, *, on_table):
         other = connection.copy()
         with other.cursor() as cursor:
             cursor.execute(
@@ -73,7 +73,7 @@ def test_rows_that_come_while_the_dump_runs_are_in_neither_count(desk, servers, 
                 "VALUES ('tnt_new', 'carol', 'Carol', 'USDC', true, now())"
             )
         other.close()
-        dump(parameters, snapshot, target)
+        dump(parameters, snapshot, target, on_table=on_table)
 
     monkeypatch.setattr(tools, "dump", dump_after_a_newcomer)
     backup = services.take(kind="daily", now=NOW, by="ann")
@@ -164,13 +164,25 @@ def test_without_a_scratch_server_nothing_is_said(desk, monkeypatch):
 def test_no_room_for_the_restore_is_no_verdict_on_the_backup(desk, servers, monkeypatch):
     services.take(kind="daily", now=NOW, by="ann")
 
-    def full(dsn, path):
+    def full(dsn, path, **_):
         raise DumpFailed("pg_restore: error: could not extend file: No space left on device")
 
     monkeypatch.setattr(tools, "restore", full)
     with pytest.raises(CannotProve):
         services.verify(now=NOW, by="ann")
     assert (Restore.objects.count(), len(servers)) == (0, 1)
+
+
+def test_progress_goes_through_both_halves_of_a_backup_and_of_its_proof(desk, servers):
+    told = {"take": [], "verify": []}
+    backup = services.take(kind="daily", now=NOW, by="ann", progress=lambda *report: told["take"].append(report))
+    services.verify(now=NOW, by="ann", progress=lambda *report: told["verify"].append(report))
+    for reports, words in ((told["take"], ("reading ", "dumping ")), (told["verify"], ("restoring ", "reading "))):
+        assert {total for _, total, _ in reports} == {2 * backup.tables}
+        assert [done for done, _, _ in reports] == sorted(done for done, _, _ in reports)
+        assert reports[-1][0] == 2 * backup.tables
+        notes = [note for _, _, note in reports if note]
+        assert [sum(note.startswith(word) for note in notes) for word in words] == [backup.tables, backup.tables]
 
 
 def test_the_command_proves_the_newest_or_the_named_backup(desk, servers, capsys):

@@ -151,7 +151,7 @@ def test_a_session_that_breaks_in_the_middle_is_a_registered_failure(desk, monke
 
 
 def test_a_server_that_stays_away_raises_its_error_and_the_next_backup_tells_of_it(desk, monkeypatch):
-    def away(*args):
+    def away(*args, **_):
         monkeypatch.setitem(connection.settings_dict, "PORT", "1")
         connection.close()
         raise OperationalError("the server went away")

@@ -120,7 +120,9 @@ def test_more_results_than_one_transaction_takes_are_all_judged(monkeypatch):
     monkeypatch.setattr("apps.forecasts.services.judging.RESULTS_MAX", 3)
     for _ in range(8):
         resolve(forecast_market(), 1, 0)
-    assert score() == 8
+    told = []
+    assert services.score_resolved(now=LATER, by="test", progress=lambda *report: told.append(report)) == 8
+    assert told == [(3, None, "3 scores"), (6, None, "6 scores"), (8, None, "8 scores")]
     assert (Score.objects.count(), Judgement.objects.count()) == (8, 8)
     assert AuditEvent.objects.filter(action="forecasts.scored").count() == 3
 

@@ -334,3 +334,11 @@ def test_everything_is_fetched_by_the_vendors_own_defaults(vendor):
     vendor.script = lambda question: Answer(json.dumps(pages[question.path]).encode())
     counts = services.fetch_everything(source=CLOB, keys=[], now=NOW, by="test")
     assert [(count.operation, count.records, count.rejected) for count in counts] == [("books", 1, 0)]
+
+
+def test_whoever_watches_a_fetch_of_everything_hears_of_every_call(vendor):
+    vendor.says({"markets": [gamma_market()]})
+    told = []
+    counts = services.fetch_everything(source=GAMMA, keys=(), now=NOW, by="test", progress=lambda *report: told.append(report))
+    assert [count.operation for count in counts] == ["markets"]
+    assert told == [(1, None, "markets: /markets/keyset")]

@@ -119,7 +119,7 @@ def test_a_terminal_sees_who_is_asked(exchanges, capsys, monkeypatch):
     told = []
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr(
-        "rich.progress.Progress.update", lambda self, task, **news: told.append((news["description"], news["advance"]))
+        "rich.progress.Progress.update", lambda self, task, **news: told.append((news["note"], news["completed"]))
     )
     code, _, _ = run(capsys, "crypto")
     assert (code, told) == (0, [("asking CoinCap", 0), ("asking CoinCap", 3)])

@@ -1,6 +1,7 @@
 """Running PostgreSQL's programs."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_the_password_is_in_the_environment_and_on_no_command_line(monkeypatch, 
     program(tmp_path, "pg_dump", 'echo "$@" > "$0.args"; echo "$PGPASSWORD" > "$0.password"')
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target:
-        tools.dump({"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target)
+        tools.dump({"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target, on_table=[].append)
     args = (tmp_path / "pg_dump.args").read_text()
     assert "--snapshot=00-1" in args
     assert "hush-hush" not in args
@@ -59,6 +60,11 @@ def test_the_password_is_in_the_environment_and_on_no_command_line(monkeypatch, 
             "pg_dump: pg_dump: error: it broke",
         ),
         ("echo strange >&2; exit 3", "pg_dump: strange"),
+        (
+            """echo 'pg_dump: dumping contents of table "public.error"' >&2; echo 'pg_dump: error: no room' >&2; exit 1""",
+            "pg_dump: pg_dump: error: no room",
+        ),
+        ("echo 'pg_dump: reading schemas' >&2; exit 4", "pg_dump: ended with 4 and said nothing"),
         ("exit 7", "pg_dump: ended with 7 and said nothing"),
         ("kill -9 $$", "pg_dump: ended with -9 and said nothing"),
     ],
@@ -67,7 +73,7 @@ def test_a_failure_says_the_telling_line(monkeypatch, tmp_path, script, said):
     program(tmp_path, "pg_dump", script)
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed) as failed:
-        tools.dump({}, "00-1", target)
+        tools.dump({}, "00-1", target, on_table=[].append)
     assert str(failed.value) == said
 
 
@@ -76,4 +82,33 @@ def test_a_program_that_hangs_is_ended(monkeypatch, tmp_path):
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     monkeypatch.setattr(tools, "TOOL_TIMEOUT_S", 0.2)
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed, match=r"more than 0\.2 seconds"):
-        tools.dump({}, "00-1", target)
+        tools.dump({}, "00-1", target, on_table=[].append)
+
+
+def test_every_table_is_told_when_it_is_its_turn(monkeypatch, tmp_path):
+    lines = [
+        "pg_dump: reading schemas",
+        'pg_dump: dumping contents of table "public.a"',
+        'pg_dump: dumping contents of table "b.c"',
+    ]
+    program(tmp_path, "pg_dump", "\n".join(f"echo '{line}' >&2" for line in lines))
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
+    told = []
+    with (tmp_path / "out").open("wb") as target:
+        tools.dump({}, "00-1", target, on_table=told.append)
+    assert told == ["a", "b.c"]
+
+
+def test_a_program_does_not_outlive_an_error_of_ours(monkeypatch, tmp_path):
+    program(
+        tmp_path, "pg_dump", """echo $$ > "$0.pid"; echo 'pg_dump: dumping contents of table "public.a"' >&2; exec sleep 30"""
+    )
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
+
+    def refuse(_name):
+        raise KeyError
+
+    with (tmp_path / "out").open("wb") as target, pytest.raises(KeyError):
+        tools.dump({}, "00-1", target, on_table=refuse)
+    pid = (tmp_path / "pg_dump.pid").read_text().strip()
+    assert not Path("/proc", pid).exists()

@@ -10,6 +10,7 @@ from apps.backups import services
 from apps.backups.retention import KINDS
 from apps.core import clock
 from apps.core.commands import DeskCommand
+from apps.core.progress import on_terminal
 
 
 class Command(DeskCommand):
@@ -23,5 +24,6 @@ class Command(DeskCommand):
 
     def run(self, **options: Any) -> tuple[bool, dict[str, Any]]:
         """Take it and return the figures."""
-        backup = services.take(kind=options["kind"], now=clock.now(), by="command")
+        with on_terminal("Backup", is_json=options["json"]) as progress:
+            backup = services.take(kind=options["kind"], now=clock.now(), by="command", progress=progress)
         return backup.is_done, backup.as_figures()

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from apps.backups import services
 from apps.core import clock
 from apps.core.commands import DeskCommand
+from apps.core.progress import on_terminal
 
 
 class Command(DeskCommand):
@@ -22,5 +23,6 @@ class Command(DeskCommand):
 
     def run(self, **options: Any) -> tuple[bool, dict[str, Any]]:
         """Verify and return the figures."""
-        restore = services.verify(backup_id=options["backup_id"], now=clock.now(), by="command")
+        with on_terminal("Proof", is_json=options["json"]) as progress:
+            restore = services.verify(backup_id=options["backup_id"], now=clock.now(), by="command", progress=progress)
         return restore.is_good, restore.as_figures()

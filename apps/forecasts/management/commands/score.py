@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from apps.core import clock
 from apps.core.commands import DeskCommand
+from apps.core.progress import on_terminal
 from apps.forecasts import selectors, services
 
 ACTOR = "command:score"
@@ -26,5 +27,6 @@ class Command(DeskCommand):
         """Score, and return the number of new scores and the groups."""
         by = [name.strip() for name in options["by"].split(",") if name.strip()]
         groups = selectors.score_groups(by=by)  # a wrong grouping is refused before anything is done
-        scored = services.score_resolved(now=clock.now(), by=ACTOR)
+        with on_terminal("Scores", is_json=options["json"]) as progress:
+            scored = services.score_resolved(now=clock.now(), by=ACTOR, progress=progress)
         return True, {"scored": scored, "scores": selectors.score_groups(by=by) if scored else groups}

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from apps.core.clock import now
 from apps.core.commands import EXIT_BAD, DeskCommand
+from apps.core.progress import on_terminal
 from apps.sources import services
 from apps.sources.errors import BadAnswer
 
@@ -32,7 +33,8 @@ class Command(DeskCommand):
         if options["force_refresh"]:
             services.reset_breaker(source=source, by=ACTOR, now=moment)
         try:
-            counts = services.fetch_everything(source=source, keys=options["key"], by=ACTOR, now=moment)
+            with on_terminal(f"Fetch of {source}", is_json=options["json"]) as progress:
+                counts = services.fetch_everything(source=source, keys=options["key"], by=ACTOR, now=moment, progress=progress)
         except BadAnswer as error:
             self.leave(EXIT_BAD, f"not believed: {error}")
         records, rejected = sum(c.records for c in counts), sum(c.rejected for c in counts)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
@@ -13,11 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from apps.core.clock import now
 from apps.core.commands import DeskCommand
+from apps.core.progress import on_terminal
 from apps.sources import services
 from apps.sources.screens import ORDERS, Row, Screen
 
@@ -44,13 +42,13 @@ class Command(DeskCommand):
         """Screen, with a progress bar on a terminal."""
         name = options["list"]
         symbols = settings.SCREEN_CRYPTO if name == "crypto" else settings.SCREEN_STOCKS
-        with _progress(len(symbols)) as on_progress:
+        with on_terminal(f"Screen of {name}", is_json=options["json"]) as progress:
             found = services.screen(
                 name=name,
                 symbols=symbols,
                 force=options["force_refresh"],
                 order=options["sort"],
-                on_progress=on_progress,
+                progress=progress,
                 by=ACTOR,
                 now=now(),
             )
@@ -142,15 +140,3 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
     return int(text)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """Show a bar on the terminal while sources are asked; yields what tells it, or None where there is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking", total=total)
-        yield lambda source, brought: bar.update(task, description=f"asking {source}", advance=brought)
