@@ -63,6 +63,7 @@ from apps.resilience.hooks import (
 from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
 from apps.resilience.limiters import Limiter
+from apps.resilience.paced_slot import PaidSlot, allowing, slot_of_header
 from apps.resilience.perf import (
     PerfMonitor,
 )
@@ -157,6 +158,7 @@ __all__ = [
     "Pace",
     "PaceExceeded",
     "PaceState",
+    "PaidSlot",
     "PerfMonitor",
     "PerfReport",
     "Policy",
@@ -186,6 +188,7 @@ __all__ = [
     "TimedOut",
     "UnknownRate",
     "Verdict",
+    "allowing",
     "classify",
     "configure_rates",
     "host_of",
@@ -196,5 +199,6 @@ __all__ = [
     "rate_limited",
     "safe_execute",
     "safe_execute_async",
+    "slot_of_header",
     "stale_cache_fallback",
 ]

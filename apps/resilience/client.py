@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 
 from apps.resilience.addresses import HostPort
@@ -13,11 +14,12 @@ from apps.resilience.exchange import Request, Response, check_request
 from apps.resilience.hooks import Hook
 from apps.resilience.keeping import Keeper
 from apps.resilience.layers import Layers, Transport
-from apps.resilience.limiter import PaceState
+from apps.resilience.limiter import MINUTE_S, PaceState
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
 from apps.resilience.session import CONNECTIONS, CONNECTIONS_PER_HOST
 from apps.resilience.stale_cache import StaleCache
+from apps.resilience.windows import MICROSECONDS
 from apps.resilience.wire import Wire
 
 BeforeRequest = Callable[[Request], None]
@@ -100,6 +102,11 @@ class Client:
     async def look_pace(self, key: str) -> PaceState:
         """Return the state of the limiter of `key`."""
         return await self._store.look_pace(key)
+
+    async def set_pace(self, key: str, per_minute: float | None) -> None:
+        """Let no process that shares the store call `key` more often than so, whatever else allows it; None lifts that."""
+        interval_us = 0 if per_minute is None else math.ceil(MINUTE_S * MICROSECONDS / per_minute)
+        await self._store.set_override(key, interval_us)
 
     async def reset(self, key: str) -> None:
         """Close the breaker of `key` by hand and let its pace start afresh: here at once, elsewhere within a second."""

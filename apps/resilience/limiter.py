@@ -34,6 +34,8 @@ SLOWEST_FACTOR_ERROR = 4  # of the interval that is published or learned, howeve
 SLOWEST_FACTOR_DEMAND = 2  # an interval this many times as long as that of the calls that come is soon made good
 PAUSE_S_MAX = 3600.0  # a vendor's Retry-After beyond an hour is asked again each hour
 MINUTE_S = 60.0
+BURST_SHARE = 75  # of a minute's quota so small a part may start at once
+LATE_S, LATE_SHARE = 0.6, 20  # how late a call may reach the other side: so much, and at most such a part of the window
 SPARE_QUOTA_MIN = 10  # of fewer slots none is left free
 WAIT_S_MAX = 86_400.0  # "however long": no slot further ahead is ever taken
 
@@ -68,11 +70,12 @@ class Pace:
         if quota < 1:
             raise ValueError(f"a quota must be at least 1 a minute, not {quota}")
         window_us = int(per_s * MICROSECONDS)
-        chosen = max(1, quota // 20) if burst is None else min(max(1, burst), quota)
+        chosen = max(1, quota // BURST_SHARE) if burst is None else min(max(1, burst), quota)
         # A full burst and the steady flow may fall into one window: they share the quota. Calls reach the other side
-        # late, some later than others, and so closer together than they started: unless the burst is given, as much
-        # again is left free for that.
-        spare = chosen if burst is None and quota >= SPARE_QUOTA_MIN else 0
+        # late, some later than others, and so closer together than they started: unless the burst is given, as many as
+        # start within such a delay are left free for that.
+        late_s = min(LATE_S, per_s / LATE_SHARE)
+        spare = math.ceil(quota * late_s / per_s) if burst is None and quota >= SPARE_QUOTA_MIN else 0
         return cls(interval_us=math.ceil(window_us / (quota - chosen - spare + 1)), burst=chosen, window_us=window_us)
 
     @property
@@ -103,7 +106,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class PaceState:
-    """What is remembered of one key: theoretical arrival, adapted interval, end of a pause, and what was learned."""
+    """What is remembered of one key: theoretical arrival, adapted interval, end of a pause, and what was learned.
+
+    `override_us` is the interval that people have set, 0 for none: the pace is never faster than that.
+    """
 
     arrival_us: int = 0
     interval_us: int = 0
@@ -111,6 +117,7 @@ class PaceState:
     paused_until_us: int = 0
     slowdowns: int = 0
     learned: Learned = field(default_factory=Learned)
+    override_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,8 @@ def reserve(
 ) -> tuple[PaceState, Reservation]:
     """Take as many of the next `count` slots as lie within `wait_us_max`; with none, say how far the next one is."""
     interval_us = interval_of(state, pace)
-    tolerance_us = 0 if state.learned.floor_us else pace.tolerance_us
+    is_even = state.learned.floor_us > 0 or state.override_us > pace.interval_us
+    tolerance_us = 0 if is_even else pace.tolerance_us
     start_us = max(now_us, state.arrival_us - tolerance_us, state.paused_until_us)
     arrival_us = max(state.arrival_us, start_us)
     wait_us, lead_us = start_us - now_us, start_us + tolerance_us - arrival_us
@@ -157,8 +165,8 @@ def reserve(
 
 
 def interval_of(state: PaceState, pace: Pace) -> int:
-    """Return the present interval in microseconds: the adapted one, never below the published or the learned one."""
-    return max(pace.interval_us, state.interval_us, state.learned.floor_us)
+    """Return the present interval in microseconds: the adapted one, never below the published, the learned or the set one."""
+    return max(pace.interval_us, state.interval_us, state.learned.floor_us, state.override_us)
 
 
 def adapt(
@@ -233,8 +241,18 @@ def pause_us_of(retry_after_s: float) -> int:
 
 
 def reset(state: PaceState) -> PaceState:
-    """Forget adaptations, pauses and lessons; the slots that were taken stay taken."""
-    return PaceState(arrival_us=state.arrival_us, slowdowns=state.slowdowns)
+    """Forget adaptations, pauses and lessons; the slots that were taken stay taken, and what people have set stays set."""
+    return PaceState(arrival_us=state.arrival_us, slowdowns=state.slowdowns, override_us=state.override_us)
+
+
+def is_redeemable(state: PaceState, *, at_us: int, slowdowns: int, now_us: int, late_us_max: int) -> bool:
+    """Say whether a slot that was taken at a moment is still worth a call now.
+
+    It is not once the other side refused since, or asked for a pause that ends after it, or when it was so long ago
+    that the call would come too close to those of later slots.
+    """
+    is_heard = state.slowdowns > slowdowns or state.paused_until_us > at_us
+    return not is_heard and now_us - at_us <= late_us_max
 
 
 def _slowest_us(state: PaceState, pace: Pace) -> int:

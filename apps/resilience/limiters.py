@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import PaceExceeded
 from apps.resilience.limiter import SUCCESSES_PER_STEP, WAIT_S_MAX, Feedback, Pace, PaceState, Reservation, pause_us_of
+from apps.resilience.paced_slot import present_allowance
 from apps.resilience.ports import Store
 from apps.resilience.windows import MICROSECONDS
 
@@ -33,14 +34,35 @@ class Limiter:
         self._pauses_heard = 0
 
     async def reserve(self, count: int = 1, *, wait_s_max: float = WAIT_S_MAX) -> Reservation:
-        """Take as many of the next `count` slots as lie within `wait_s_max`, in one round trip, and do not wait."""
+        """Take as many of the next `count` slots as lie within `wait_s_max`, in one round trip, and do not wait.
+
+        Work with an allowance waits no longer for its first call than that says.
+        """
+        allowance = present_allowance()
+        if allowance is not None:
+            wait_s_max = min(wait_s_max, allowance.wait_s_max(self.key))
         reservation = await self._store.reserve(self.key, self.pace, wait_s_max=wait_s_max, count=count)
-        is_slow = reservation.interval_s * MICROSECONDS > self.pace.interval_us + 0.5
-        self._is_slowed = is_slow or reservation.slowdowns > 0
-        return reservation
+        if allowance is not None and reservation.granted:
+            allowance.begin(self.key)
+        return self._seen(reservation)
+
+    async def redeem(self) -> Reservation | None:
+        """Return the slot that the present work has paid beforehand, once; None without one, or when it is worth nothing now."""
+        allowance = present_allowance()
+        slot = allowance.take_slot(self.key) if allowance is not None else None
+        if allowance is None or slot is None or self.is_paused() or not await self._store.redeem(self.key, slot):
+            return None
+        allowance.begin(self.key)
+        return self._seen(slot.reservation())
 
     async def acquire(self, *, wait_s_max: float = WAIT_S_MAX) -> Reservation:
-        """Take a slot and wait for it. Raises PaceExceeded, with nothing taken, when it is further than `wait_s_max`."""
+        """Take a slot and wait for it; one that is paid needs no waiting.
+
+        Raises PaceExceeded, with nothing taken, when it is further than `wait_s_max`.
+        """
+        paid = await self.redeem()
+        if paid is not None:
+            return paid
         ends_s = self._clock.monotonic_s() + wait_s_max
         while True:
             heard = self._pauses_heard
@@ -51,6 +73,12 @@ class Limiter:
                 await self._clock.sleep_s(reservation.wait_s)
             if heard == self._pauses_heard or not self.is_paused():  # else a pause began before the slot came
                 return reservation
+
+    def _seen(self, reservation: Reservation) -> Reservation:
+        """Note whether anything slows the pace: while nothing does, good answers need not be told."""
+        is_slow = reservation.interval_s * MICROSECONDS > self.pace.interval_us + 0.5
+        self._is_slowed = is_slow or reservation.slowdowns > 0
+        return reservation
 
     def is_paused(self) -> bool:
         """Whether this process heard a Retry-After that has not passed: slots taken before it are worth nothing."""

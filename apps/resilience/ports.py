@@ -6,6 +6,7 @@ from typing import Protocol
 
 from apps.resilience.breaker import Admission, BreakerRule, BreakerState, Verdict
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.paced_slot import PaidSlot
 from apps.resilience.windows import Tally
 
 
@@ -40,6 +41,14 @@ class Store(Protocol):
 
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
+        ...
+
+    async def redeem(self, key: str, slot: PaidSlot) -> bool:
+        """Say whether a slot of `key` that was taken beforehand is still worth a call."""
+        ...
+
+    async def set_override(self, key: str, interval_us: int) -> None:
+        """Set the interval that no caller of `key` may fall below; 0 lifts it."""
         ...
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:

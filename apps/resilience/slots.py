@@ -44,6 +44,7 @@ class Slots:
         self._refilling = asyncio.Lock()
         self._refusal: Reservation | None = None
         self._refused = 0
+        self._has_asked = False
 
     def expect(self, count: int) -> None:
         """Give so many slots more."""
@@ -51,6 +52,10 @@ class Slots:
 
     async def take(self) -> Slot:
         """Return the next slot. Raises PaceExceeded when it lies beyond the end, StoreUnavailable from the store."""
+        paid = await self._paid()
+        if paid is not None:
+            self._left -= 1
+            return paid
         while True:
             if self._ready and not self._booking.is_void:
                 self._left -= 1
@@ -58,6 +63,14 @@ class Slots:
             async with self._refilling:
                 if not self._ready or self._booking.is_void:
                     await self._refill()
+
+    async def _paid(self) -> Slot | None:
+        """Return the slot that the present work has paid beforehand: it is asked for once, and first."""
+        if self._has_asked:
+            return None
+        self._has_asked = True
+        reservation = await self._limiter.redeem()
+        return None if reservation is None else Slot(self._tick(), reservation)
 
     async def _refill(self) -> None:
         began_s = self._tick()

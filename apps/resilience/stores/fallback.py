@@ -10,6 +10,7 @@ from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import StoreUnavailable
 from apps.resilience.hooks import Hook, StoreFellBack, tell
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
+from apps.resilience.paced_slot import PaidSlot
 from apps.resilience.ports import Store
 from apps.resilience.windows import Tally
 
@@ -83,6 +84,19 @@ class FallbackStore:
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
         return await self._ask("look_pace", lambda store: store.look_pace(key))
+
+    async def redeem(self, key: str, slot: PaidSlot) -> bool:
+        """Say whether a slot is still worth a call; never while the shared store that gave it is away."""
+
+        async def refused(_: Store) -> bool:
+            return False
+
+        return await self._ask("redeem", lambda store: store.redeem(key, slot), refused)
+
+    async def set_override(self, key: str, interval_us: int) -> None:
+        """Set the interval that no caller of `key` may fall below; 0 lifts it."""
+        self._intervals_s.pop(key, None)
+        await self._ask("set_override", lambda store: store.set_override(key, interval_us))
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from apps.resilience import breaker, limiter
@@ -10,6 +12,7 @@ from apps.resilience.breaker import Admission, BreakerRule, BreakerState, Verdic
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.learning import Trail
 from apps.resilience.limiter import WAIT_S_MAX, Feedback, Pace, PaceState, Reservation
+from apps.resilience.paced_slot import LATE_US_MAX, PaidSlot
 from apps.resilience.processes import fresh_token
 from apps.resilience.windows import MICROSECONDS, Tally
 
@@ -25,6 +28,13 @@ class Kept:
     breaker: BreakerState = field(default_factory=BreakerState)
     used_us: int = 0
 
+    def take(self, pace: Pace, *, wait_us_max: int, count: int) -> Reservation:
+        """Take as many of the next `count` slots as lie within the wait."""
+        self.pace, reservation = limiter.reserve(
+            self.pace, pace, self.trail, now_us=self.used_us, wait_us_max=wait_us_max, count=count
+        )
+        return reservation
+
 
 class MemoryStore:
     """Keeps states in dictionaries under one lock; safe between threads, blind to other processes."""
@@ -39,12 +49,14 @@ class MemoryStore:
     async def reserve(self, key: str, pace: Pace, *, wait_s_max: float, count: int = 1) -> Reservation:
         """Take as many of the next `count` slots of `key` as lie within `wait_s_max`."""
         wait_us_max = int(min(wait_s_max, WAIT_S_MAX) * MICROSECONDS)
+        with self.kept_of(key) as kept:
+            return kept.take(pace, wait_us_max=wait_us_max, count=count)
+
+    @contextmanager
+    def kept_of(self, key: str) -> Iterator[Kept]:
+        """Hold what is kept of one key against other threads, for what must be one step with taking slots."""
         with self._lock:
-            kept = self._of(key)
-            kept.pace, reservation = limiter.reserve(
-                kept.pace, pace, kept.trail, now_us=kept.used_us, wait_us_max=wait_us_max, count=count
-            )
-        return reservation
+            yield self._of(key)
 
     async def adapt(
         self,
@@ -74,6 +86,18 @@ class MemoryStore:
         """Return the limiter's state without changing it."""
         with self._lock:
             return self._kept.get(key, Kept()).pace
+
+    async def redeem(self, key: str, slot: PaidSlot) -> bool:
+        """Say whether a slot that was taken beforehand is still worth a call."""
+        with self.kept_of(key) as kept:
+            return limiter.is_redeemable(
+                kept.pace, at_us=slot.at_us, slowdowns=slot.slowdowns, now_us=kept.used_us, late_us_max=LATE_US_MAX
+            )
+
+    async def set_override(self, key: str, interval_us: int) -> None:
+        """Set the interval that no caller of `key` may fall below; 0 lifts it."""
+        with self.kept_of(key) as kept:
+            kept.pace = replace(kept.pace, override_us=interval_us)
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""

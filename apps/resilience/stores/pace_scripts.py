@@ -1,4 +1,4 @@
-"""The Lua of the Redis store for limiters. Each script is the twin of pure functions in `limiter.py` and `learning.py`.
+"""The Lua that adapts a pace: the twin of pure functions in `limiter.py` and `learning.py`; `slot_scripts.py` takes slots.
 
 KEYS are the hash of one pace: its figures by name, and the cells of its trail as `c0` … `c255`, each holding its
 number (modulo 2^32) times 2^20 plus the count. See `breaker_scripts.py` for times and numbers.
@@ -23,48 +23,6 @@ local function unpacked(cell, text)
   return 0
 end
 local function packed(cell, count) return whole((cell % 4294967296) * 1048576 + count) end
-"""
-
-# ARGV interval_us, tolerance_us, wait_us_max, ttl_ms, window_us, count -> taken, wait_us, interval_us, lead_us, slowdowns
-#
-# The one script that every call runs, so it is written for speed: one read, one write, no closures, and the time to
-# live is renewed with each new cell only. redis.call writes numbers in full, so they need no formatting here.
-RESERVE = f"""
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local length = math.max(1, math.floor(ARGV[5] / {learning.CELLS_PER_WINDOW}))
-local newest = (now - now % length) / length
-local near = 'c' .. newest % {learning.CELLS}
-local kept = redis.call('HMGET', KEYS[1], 'arrival', 'interval', 'paused', 'floor', 'slowdowns', near)
-local arrival, floor, slowdowns = tonumber(kept[1] or 0), tonumber(kept[4] or 0), tonumber(kept[5] or 0)
-local interval, tolerance = math.max(ARGV[1], tonumber(kept[2] or 0), floor), tonumber(ARGV[2])
-if floor > 0 then tolerance = 0 end
-local start = math.max(now, arrival - tolerance, tonumber(kept[3] or 0))
-arrival = math.max(arrival, start)
-local wait, lead = start - now, start + tolerance - arrival
-local room = ARGV[3] - wait
-if room < 0 then return {{0, wait, interval, lead, slowdowns}} end
-local taken = math.min(ARGV[6], math.floor((room + lead) / interval) + 1)
-local changes, is_new = {{'arrival', arrival + taken * interval}}, false
-local index = 0
-while index < taken do
-  local at = start + math.max(0, index * interval - lead)
-  local cell, count = (at - at % length) / length, 0
-  repeat
-    index, count = index + 1, count + 1
-    at = start + math.max(0, index * interval - lead)
-  until index >= taken or (at - at % length) / length ~= cell
-  if cell - newest <= {learning.CELLS_AHEAD} then
-    local field = 'c' .. cell % {learning.CELLS}
-    local packed = tonumber(field == near and (kept[6] or 0) or redis.call('HGET', KEYS[1], field) or 0)
-    local base = (cell % 4294967296) * 1048576
-    if packed < base or packed >= base + 1048576 then packed, is_new = base, true end
-    changes[#changes + 1], changes[#changes + 2] = field, packed + count
-  end
-end
-redis.call('HSET', KEYS[1], unpack(changes))
-if is_new then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
-return {{taken, wait, interval, lead, slowdowns}}
 """
 
 _LEARN = (
@@ -236,6 +194,7 @@ ADAPT = (
     + """
 local published, window = number(ARGV[1]), number(ARGV[5])
 local names = {'interval', 'successes', 'paused', 'slowdowns', 'floor', 'good', 'bad', 'step', 'patience', 'quiet_from', 'quiet'}
+local override = number(redis.call('HGET', KEYS[1], 'override'))
 local p, kept = {}, redis.call('HMGET', KEYS[1], unpack(names))
 for index, name in ipairs(names) do p[name] = number(kept[index]) end
 """
@@ -264,7 +223,7 @@ local function after_limit(pause)
   withdraw()
   if pause >= 0 then p.paused = math.max(p.paused, now + pause) end
   if number(ARGV[7]) >= 0 and number(ARGV[7]) < p.slowdowns then return learn_from_echo() end
-  local before = math.max(published, p.interval, p.floor)
+  local before = math.max(published, p.interval, p.floor, override)
   learn_from_limit(math.max(pause, 0))
   p.interval, p.successes, p.slowdowns = math.max(published, p.interval), 0, p.slowdowns + 1
   if pause >= 0 then return end
@@ -272,7 +231,7 @@ local function after_limit(pause)
 end
 
 local function after_error()
-  local before = math.max(published, p.interval, p.floor)
+  local before = math.max(published, p.interval, p.floor, override)
   local most = justified(math.max(published, p.floor) * SLOWEST_ERROR, before)
   p.successes, p.interval = 0, math.max(before, math.min(math.floor(before * ON_ERROR), most))
 end

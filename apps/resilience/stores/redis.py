@@ -10,17 +10,20 @@ from apps.resilience.breaker import Admission, BreakerPhase, BreakerRule, Breake
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.learning import Learned
 from apps.resilience.limiter import WAIT_S_MAX, Feedback, Pace, PaceState, Reservation
+from apps.resilience.paced_slot import LATE_US_MAX, PaidSlot
 from apps.resilience.processes import BEAT_S, GONE_S, fresh_token, name_of_this_process
-from apps.resilience.stores import breaker_scripts, pace_scripts, process_scripts
+from apps.resilience.stores import breaker_scripts, pace_scripts, process_scripts, slot_scripts
 from apps.resilience.stores.connections import SOCKET_TIMEOUT_S, Connections, Script
 from apps.resilience.windows import MICROSECONDS, Tally
 
 TTL_MS = 86_400_000  # a day without a call and a key is forgotten, with what was learned of it
 PACE_FIELDS = [
-    "arrival", "interval", "successes", "paused", "slowdowns", "floor", "good", "bad", "step", "patience", "quiet_from", "quiet"
+    "arrival", "interval", "successes", "paused", "slowdowns", "floor", "good", "bad", "step", "patience", "quiet_from", "quiet",
+    "override",
 ]  # fmt: skip
 
-RESERVE, ADAPT = Script(pace_scripts.RESERVE), Script(pace_scripts.ADAPT)
+RESERVE, ADAPT = Script(slot_scripts.RESERVE), Script(pace_scripts.ADAPT)
+REDEEM, OVERRIDE = Script(slot_scripts.REDEEM), Script(slot_scripts.OVERRIDE)
 ADMIT, RENEW, REPORT = Script(breaker_scripts.ADMIT), Script(breaker_scripts.RENEW), Script(breaker_scripts.REPORT)
 LOOK, RESET, BEAT = Script(breaker_scripts.LOOK), Script(breaker_scripts.RESET), Script(process_scripts.BEAT)
 
@@ -74,8 +77,17 @@ class RedisStore:
     async def look_pace(self, key: str) -> PaceState:
         """Return the limiter's state without changing it."""
         fields = await self._server.hash_of(self._pace(key), PACE_FIELDS)
-        arrival, interval, successes, paused, slowdowns, *lessons = [int(float(field or 0)) for field in fields]
-        return PaceState(arrival, interval, successes, paused, slowdowns, Learned(*lessons))
+        arrival, interval, successes, paused, slowdowns, *lessons, override = [int(float(field or 0)) for field in fields]
+        return PaceState(arrival, interval, successes, paused, slowdowns, Learned(*lessons), override)
+
+    async def redeem(self, key: str, slot: PaidSlot) -> bool:
+        """Say whether a slot that was taken beforehand is still worth a call."""
+        arguments = [slot.at_us, slot.slowdowns, LATE_US_MAX]
+        return bool(await self._run(REDEEM, [self._pace(key)], arguments))
+
+    async def set_override(self, key: str, interval_us: int) -> None:
+        """Set the interval that no caller of `key` may fall below; 0 lifts it."""
+        await self._run(OVERRIDE, [self._pace(key)], [interval_us, TTL_MS])
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from apps.resilience import BreakerRule, BreakerState, Feedback, Pace, Verdict, 
 from apps.resilience.breaker import Tally
 from apps.resilience.learning import Learned, Trail
 from apps.resilience.limiter import PaceState
-from apps.resilience.stores import breaker_scripts, pace_scripts
+from apps.resilience.paced_slot import LATE_US_MAX
+from apps.resilience.stores import breaker_scripts, pace_scripts, slot_scripts
 from apps.resilience.stores.redis import PACE_FIELDS, as_state
 from apps.resilience.windows import MICROSECONDS
 
@@ -38,7 +40,8 @@ def timed(script: str) -> str:
     return script.replace(reading, "local now = tonumber(ARGV[#ARGV])\n")
 
 
-RESERVE, ADAPT = timed(pace_scripts.RESERVE), timed(pace_scripts.ADAPT)
+REDEEM = timed(slot_scripts.REDEEM)
+RESERVE, ADAPT = timed(slot_scripts.RESERVE), timed(pace_scripts.ADAPT)
 ADMIT, RENEW, REPORT = (timed(script) for script in (breaker_scripts.ADMIT, breaker_scripts.RENEW, breaker_scripts.REPORT))
 
 
@@ -79,10 +82,29 @@ class Limiters:
         arrival, *figures = [int(float(value or 0)) for value in got]
         assert (arrival, *figures) == flat(self.state)
 
+    def override(self, interval_us: int) -> None:
+        self.state = replace(self.state, override_us=interval_us)
+        self.server.eval(slot_scripts.OVERRIDE, 1, self.key, interval_us, TTL_MS)
+
+    def redeem(self, age_us: int, lag: int) -> None:
+        at_us, slowdowns = self.now_us - age_us, max(0, self.state.slowdowns - lag)
+        expected = limiter.is_redeemable(
+            self.state, at_us=at_us, slowdowns=slowdowns, now_us=self.now_us, late_us_max=LATE_US_MAX
+        )
+        assert self.server.eval(REDEEM, 1, self.key, at_us, slowdowns, LATE_US_MAX, self.now_us) == int(expected)
+
 
 def flat(state: PaceState) -> tuple[int, ...]:
     lessons = tuple(getattr(state.learned, name) for name in Learned.__slots__)
-    return (state.arrival_us, state.interval_us, state.successes, state.paused_until_us, state.slowdowns, *lessons)
+    return (
+        state.arrival_us,
+        state.interval_us,
+        state.successes,
+        state.paused_until_us,
+        state.slowdowns,
+        *lessons,
+        state.override_us,
+    )
 
 
 reservations = st.tuples(st.just("reserve"), st.integers(1, 40), st.integers(0, 90 * MICROSECONDS))
@@ -93,13 +115,15 @@ answers = st.tuples(
     st.integers(0, 60),
     st.one_of(st.none(), st.integers(0, 2)),
 )
+overrides = st.tuples(st.just("override"), st.sampled_from([0, 1, 150_000, 4_000_000, 70_000_000]))
+redemptions = st.tuples(st.just("redeem"), st.sampled_from([0, 1, LATE_US_MAX, LATE_US_MAX + 1, 9_000_000]), st.integers(0, 1))
 pauses = st.sampled_from([0, 1, 999, MICROSECONDS, 7 * MICROSECONDS, 70 * MICROSECONDS, 700 * MICROSECONDS])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     quota=st.sampled_from([3, 20, 600, 6_000]),
-    steps=st.lists(st.tuples(pauses, st.one_of(reservations, answers)), max_size=60),
+    steps=st.lists(st.tuples(pauses, st.one_of(reservations, answers, overrides, redemptions)), max_size=60),
 )
 def test_the_limiters_lua_gives_what_the_pure_functions_give(server, quota, steps):
     twins = Limiters(server, Pace.per_minute(quota))
