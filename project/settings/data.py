@@ -3,14 +3,23 @@
 import dj_database_url
 
 from project.env import WrongSetting, env
+from project.redis_addresses import as_broker, as_cache, checked, of_database
 from project.settings.base import ENVIRONMENT, IS_PRODUCTION, PROCESS_TYPE
 
 DATABASE_URL = env.text("DATABASE_URL", "", "PostgreSQL; unset: bin/up and bin/test start an embedded server")
-REDIS_URL = env.text("REDIS_URL", "", "Redis or Valkey, database 0 is the broker; unset: an embedded server")
+REDIS_URL = env.text(
+    "REDIS_URL",
+    "",
+    "Redis or Valkey, database 0 is the broker; unset: an embedded server. "
+    "With Sentinel: sentinel://:password@host:26379,host:26379,host:26379/0?master=bellwether",
+)
 CACHE_REDIS_URL = env.text("CACHE_REDIS_URL", "", "Redis for the cache; unset: the next database of REDIS_URL's server")
 STATEMENT_TIMEOUT = env.text("DB_STATEMENT_TIMEOUT", "3s", "PostgreSQL statement_timeout of web processes")
 IDLE_TIMEOUT = env.text("DB_IDLE_IN_TRANSACTION_TIMEOUT", "5s", "PostgreSQL idle_in_transaction_session_timeout of web processes")
 CONN_TIMEOUT_S = env.whole("DB_CONN_TIMEOUT", 5, "seconds to wait for a database connection", at_least=1)
+NETWORK_TIMEOUT_S = env.whole(
+    "DB_NETWORK_TIMEOUT", 10, "seconds after which a database connection whose other end is silent is given up", at_least=3
+)
 CONN_MAX_AGE_S = env.whole("DB_CONN_MAX_AGE", 3600, "seconds that a worker keeps a database connection")
 PREPARE_THRESHOLD = env.whole("DB_PREPARE_THRESHOLD", 0, "executions before a statement is prepared; 0: never (PgBouncer)")
 POOL_MIN = env.whole("DB_POOL_MIN", 2, "connections that the web pool keeps open")
@@ -35,24 +44,30 @@ database["OPTIONS"] = {
     "connect_timeout": CONN_TIMEOUT_S,
     "prepare_threshold": PREPARE_THRESHOLD or None,
     "application_name": f"bellwether-{PROCESS_TYPE}",
+    # A network that fails without a word would hold a process for a quarter of an hour, and the server its locks for two
+    # hours: both ends ask after a third of the time, and give up after all of it.
+    "keepalives_idle": NETWORK_TIMEOUT_S // 3,
+    "keepalives_interval": NETWORK_TIMEOUT_S // 3,
+    "keepalives_count": 2,
+    "tcp_user_timeout": NETWORK_TIMEOUT_S * 1000,  # milliseconds
+}
+_session: dict[str, str | int] = {
+    "tcp_keepalives_idle": NETWORK_TIMEOUT_S // 3,
+    "tcp_keepalives_interval": NETWORK_TIMEOUT_S // 3,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": NETWORK_TIMEOUT_S * 1000,
 }
 if IS_WEB:
     database["OPTIONS"]["pool"] = {"min_size": POOL_MIN, "max_size": WEB_POOL_MAX, "timeout": CONN_TIMEOUT_S}
-    database["OPTIONS"]["options"] = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}"
-    )
+    _session |= {"statement_timeout": STATEMENT_TIMEOUT, "idle_in_transaction_session_timeout": IDLE_TIMEOUT}
+database["OPTIONS"]["options"] = " ".join(f"-c {name}={value}" for name, value in _session.items())
 DATABASES = {"default": database}
 
 
-def _database_of(url: str, number: int) -> str:
-    """Return the address of another database on the same Redis server."""
-    head, slash, tail = url.rpartition("/")
-    is_numbered = slash and tail.isdigit()
-    return f"{head}/{int(tail) + number}" if is_numbered else f"{url.rstrip('/')}/{number}"
-
-
-BROKER_REDIS_URL = REDIS_URL or "redis://127.0.0.1:6379/0"
-KIT_REDIS_URL = _database_of(BROKER_REDIS_URL, 2)
+BROKER_REDIS_URL = checked("REDIS_URL", REDIS_URL or "redis://127.0.0.1:6379/0")
+BROKER_URL, BROKER_SENTINEL_OPTIONS = as_broker(BROKER_REDIS_URL)
+KIT_REDIS_URL = of_database(BROKER_REDIS_URL, 2)
+CACHE_URL = checked("CACHE_REDIS_URL", CACHE_REDIS_URL) if CACHE_REDIS_URL else of_database(BROKER_REDIS_URL, 1)
 _cache_options = {
     "CLIENT_CLASS": "django_redis.client.DefaultClient",
     # A dead cache must cost milliseconds, not requests.
@@ -63,16 +78,14 @@ CACHES = {
     # The cache may vanish at any time: errors are ignored and counted as misses.
     "default": {
         "BACKEND": "apps.core.counted_cache.CountedCache",
-        "LOCATION": CACHE_REDIS_URL or _database_of(BROKER_REDIS_URL, 1),
         "KEY_PREFIX": "cache",
-        "OPTIONS": {**_cache_options, "IGNORE_EXCEPTIONS": True},
+        **as_cache(CACHE_URL, {**_cache_options, "IGNORE_EXCEPTIONS": True}),
     },
     # Locks and limits must not be guessed: errors are raised.
     "strict": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": BROKER_REDIS_URL,
         "KEY_PREFIX": "strict",
-        "OPTIONS": _cache_options,
+        **as_cache(BROKER_REDIS_URL, _cache_options),
     },
 }
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True

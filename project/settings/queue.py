@@ -1,9 +1,9 @@
 """Celery on Redis, as measured; each value says what goes wrong without it."""
 
-from project.settings.data import BROKER_REDIS_URL, CONN_MAX_AGE_S
+from project.settings.data import BROKER_SENTINEL_OPTIONS, BROKER_URL, CONN_MAX_AGE_S
 from tasks.queues import QUEUE_NAMES, ROUTES
 
-CELERY_BROKER_URL = BROKER_REDIS_URL
+CELERY_BROKER_URL = BROKER_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 1800,  # longer than any task; shorter would run long ones twice
     "unacked_restore_interval": 5,  # a killed worker's messages come back in seconds, not minutes
@@ -13,6 +13,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 5,
     "global_keyprefix": "q:",
+    **BROKER_SENTINEL_OPTIONS,  # the master's name and how to ask for it, when REDIS_URL names Sentinels
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -42,3 +43,5 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # per child (929/s against 229/s) and survives a database restart.
 CELERY_DB_REUSE_MAX = 10**9
 WORKER_CONNECTION_AGE_S = CONN_MAX_AGE_S
+# A worker renews the lease of its job every few seconds; one that is silent for a whole lease is taken for dead.
+JOB_LEASE_S = 15

@@ -12,6 +12,7 @@ from redis import asyncio as redis_asyncio
 from redis.exceptions import DataError, NoScriptError, RedisError
 
 from apps.resilience.errors import StoreUnavailable
+from apps.resilience.stores import redis_servers
 
 SOCKET_TIMEOUT_S = 0.5  # the limiter must cost microseconds; a store that is slower than this is gone
 
@@ -63,7 +64,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            client = redis_asyncio.Redis.from_url(
+            connections = redis_servers.pool(
                 self._url,
                 socket_timeout=self._timeout_s,
                 socket_connect_timeout=self._timeout_s,
@@ -71,7 +72,7 @@ class Connections:
                 health_check_interval=15,
                 decode_responses=True,
             )
-            self._clients[loop] = client
+            client = self._clients[loop] = redis_asyncio.Redis.from_pool(connections)
         return client
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import redis
 from redis.exceptions import RedisError
 
 from apps.resilience.errors import StoreUnavailable
 from apps.resilience.figures import LONGEST_NS, NAMES_MAX, OTHER, DayFigures, Durations, Figures, Life, Parcel
+from apps.resilience.stores import redis_servers
 
 T = TypeVar("T")
 KEPT_S = 2 * 86_400
@@ -68,7 +68,7 @@ class RedisFigures:
     ) -> None:
         self._prefix = prefix
         self._names_max = names_max
-        self._redis = redis.Redis.from_url(
+        self._redis = redis_servers.client(
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=15, decode_responses=True
         )
         self._add = self._redis.register_script(ADD)

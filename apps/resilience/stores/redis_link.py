@@ -13,6 +13,7 @@ from redis.connection import HiredisRespSerializer
 from redis.exceptions import RedisError
 
 from apps.resilience.errors import StoreUnavailable
+from apps.resilience.stores import redis_servers
 
 T = TypeVar("T")
 SOCKET_TIMEOUT_S = 1.0
@@ -36,7 +37,7 @@ class Link:
 
     def __init__(self, url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> None:
         self._answer_timeout_s = timeout_s * TRIES
-        pool = redis_asyncio.BlockingConnectionPool.from_url(
+        pool = redis_servers.blocking_pool(
             url,
             max_connections=CONNECTIONS_MAX,
             timeout=self._answer_timeout_s,
