@@ -1,0 +1,178 @@
+"""Reading the queue: what waits, what runs, what is parked, and how the schedules do. One statement each, by an index."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from apps.jobs.definitions import Definition, read_definitions
+from apps.jobs.figures import DeadLetter, QueueDepth, QueueTimes, RunningJob, ScheduleStanding, SlotRecord
+from apps.jobs.misfires import alert_after
+from apps.jobs.models import Job, Schedule
+from apps.jobs.slots import next_slots
+
+QUANTILES = (0.5, 0.95)
+# Quantiles of more rows would tell the same and cost more.
+NEWEST_MAX = 2_000
+NEXT_RUNS = 3
+
+# Each state is asked for by the partial index that holds just its rows.
+DEPTHS = """
+    SELECT queue, count(*) FILTER (WHERE next_try_at <= %(now)s), count(*) FILTER (WHERE next_try_at > %(now)s),
+           0, 0, min(next_try_at) FILTER (WHERE next_try_at <= %(now)s)
+    FROM jobs_job WHERE state = 'queued' GROUP BY queue
+    UNION ALL SELECT queue, 0, 0, count(*), 0, NULL FROM jobs_job WHERE state = 'running' GROUP BY queue
+    UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM jobs_job WHERE state = 'parked' GROUP BY queue
+"""
+TIMES = """
+    WITH ended AS (
+        SELECT queue, started_at - next_try_at AS wait, finished_at - started_at AS run,
+               row_number() OVER (ORDER BY finished_at DESC) AS place
+        FROM jobs_job WHERE state = 'done' AND finished_at >= %(since)s AND started_at IS NOT NULL
+    )
+    SELECT queue, count(*), count(*) FILTER (WHERE place <= %(newest)s),
+           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY GREATEST(extract(epoch FROM wait)::float8, 0))
+               FILTER (WHERE place <= %(newest)s),
+           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY extract(epoch FROM run)::float8)
+               FILTER (WHERE place <= %(newest)s)
+    FROM ended GROUP BY queue ORDER BY queue
+"""
+
+
+def queue_depths(*, now: datetime) -> dict[str, QueueDepth]:
+    """Return how many rows wait, run and are parked, by queue; a queue without any is left out."""
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: dict.fromkeys(("waiting", "later", "running", "parked"), 0))
+    with connection.cursor() as cursor:
+        cursor.execute(DEPTHS, {"now": now})
+        rows = cursor.fetchall()
+    for queue, waiting, later, running, parked, due_at in rows:
+        counts = found[queue]
+        for name, count in (("waiting", waiting), ("later", later), ("running", running), ("parked", parked)):
+            counts[name] += count
+        if due_at is not None:
+            counts["oldest_wait_s"] = (now - due_at).total_seconds()
+    return {queue: QueueDepth(queue=queue, **counts) for queue, counts in sorted(found.items())}
+
+
+def queue_times(*, since: datetime) -> dict[str, QueueTimes]:
+    """Return how many jobs of each queue were done since then, with quantiles of their waits and runs in seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(TIMES, {"since": since, "newest": NEWEST_MAX, "quantiles": list(QUANTILES)})
+        rows = cursor.fetchall()
+    return {
+        queue: QueueTimes(queue=queue, done=done, looked_at=looked_at, wait_s=_by_quantile(waits), run_s=_by_quantile(runs))
+        for queue, done, looked_at, waits, runs in rows
+    }
+
+
+def running_jobs(*, now: datetime, limit: int) -> tuple[RunningJob, ...]:
+    """Return the jobs that somebody works on, those that began first before the others."""
+    rows = Job.objects.filter(state="running").defer("trace").order_by("started_at", "id")[:limit]
+    return tuple(_running(row, now=now) for row in rows)
+
+
+def parked_count() -> int:
+    """Return how many dead letters wait for a person."""
+    return Job.objects.filter(state="parked").count()
+
+
+def dead_letters(*, limit: int, with_trace: bool = False) -> tuple[DeadLetter, ...]:
+    """Return the dead letters that wait for a person, newest first; their traces only on demand, for whoever may see them."""
+    rows = Job.objects.filter(state="parked").order_by("-finished_at", "-id")
+    return tuple(_dead_letter(row, with_trace=with_trace) for row in (rows if with_trace else rows.defer("trace"))[:limit])
+
+
+def dead_letters_table() -> QuerySet[Job, Any]:
+    """Return the rows of dead letters, those that were discarded too, for lists to filter."""
+    return Job.objects.filter(state__in=("parked", "discarded")).order_by("-finished_at", "-id").values()
+
+
+def schedule_standings(*, now: datetime, next_runs: int = NEXT_RUNS) -> tuple[ScheduleStanding, ...]:
+    """Return every schedule that is on, in the order of their names, with its next slots and whether it is overdue.
+
+    A schedule that never succeeded is silent since it was made, changed, or switched on.
+    """
+    definitions = read_definitions()
+    rows = {row.name: row for row in Schedule.objects.all()}
+    usable = [_standing(of, rows.get(of.name) or Schedule(name=of.name), now, next_runs) for of in definitions.usable]
+    faulty = [ScheduleStanding(name=of.name, fault=of.reason) for of in definitions.unusable]
+    return tuple(sorted(usable + faulty, key=lambda standing: standing.name))
+
+
+def schedule_history(*, name: str, limit: int) -> tuple[SlotRecord, ...]:
+    """Return what became of the newest slots of a schedule, the newest first."""
+    rows = Job.objects.filter(schedule=name).exclude(schedule="").order_by("-slot_at")[:limit]
+    return tuple(
+        SlotRecord(
+            job_id=row.id,
+            slot_at=row.slot_at,
+            state=row.state,
+            lateness_s=_seconds_between(row.slot_at, row.started_at),
+            run_s=_seconds_between(row.started_at, row.finished_at),
+            reason=row.reason,
+        )
+        for row in rows.defer("trace", "kwargs")
+    )
+
+
+def _by_quantile(values: list[float] | None) -> dict[float, float]:
+    return dict(zip(QUANTILES, values or (), strict=False))
+
+
+def _seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
+    return None if earlier is None or later is None else (later - earlier).total_seconds()
+
+
+def _running(row: Job, *, now: datetime) -> RunningJob:
+    return RunningJob(
+        id=row.id,
+        task=row.task,
+        queue=row.queue,
+        kwargs=row.kwargs,
+        worker=row.lease_owner,
+        attempts=row.attempts,
+        attempts_max=row.attempts_max,
+        run_s=max(0.0, _seconds_between(row.started_at, now) or 0.0),
+        done=row.progress_done,
+        total=row.progress_total,
+        note=row.progress_note,
+    )
+
+
+def _dead_letter(row: Job, *, with_trace: bool) -> DeadLetter:
+    return DeadLetter(
+        id=row.id,
+        task=row.task,
+        queue=row.queue,
+        kwargs=row.kwargs,
+        source=row.source,
+        tenant=row.tenant,
+        schedule=row.schedule,
+        reason=row.reason,
+        attempts=row.attempts,
+        made_at=row.made_at,
+        parked_at=row.finished_at or row.made_at,
+        trace=row.trace if with_trace else "",
+    )
+
+
+def _standing(of: Definition, row: Schedule, now: datetime, next_runs: int) -> ScheduleStanding:
+    alert: timedelta | None = timedelta(seconds=row.alert_after_s) if row.alert_after_s else alert_after(of.rhythm, at=now)
+    coming = (slot for slot in next_slots(of.rhythm, of.opened(now), next_runs) if of.ends_at is None or slot < of.ends_at)
+    since = max(moment for moment in (row.last_success_at, of.known_since, of.starts_at) if moment is not None)
+    return ScheduleStanding(
+        name=of.name,
+        task=of.task,
+        misfire=row.misfire,
+        grace_s=row.grace_s,
+        alert_after_s=None if alert is None else alert.total_seconds(),
+        last_success_at=row.last_success_at,
+        last_slot_at=row.last_slot_at,
+        last_lateness_s=row.last_lateness_s,
+        silent_s=max(0.0, (now - since).total_seconds()),
+        next_at=tuple(coming),
+    )
