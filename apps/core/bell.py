@@ -1,11 +1,13 @@
 """The doorbell: a Celery message that says "there is work in the rows".
 
-Rows are the queue of record. A bell that is lost costs the time to the next tick, never data; so a broker that is
-down is counted and survived.
+Rows are the queue of record. A bell that is lost costs the time to the next look of the caretaker, never data; so a broker
+that is down is counted and survived. Bells carry no arguments of jobs: those are read from the row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,19 +17,77 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
+from apps.core import clock
+
 log = structlog.get_logger(__name__)
 
 BELLS_LOST = Counter("bells_lost_total", "Doorbells that could not be rung because the broker was away.", ["task"])
+JOB_HEADER = "job"
+EXPIRY_S = 60
+# After a bell was lost, others are not tried for so long: a broker that is cut off costs a request one time-out, not
+# one for every bell.
+QUIET_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bell:
+    """One message: `job_id` names the row of single work; a batch task's bell names none."""
+
+    task: str
+    queue: str | None = None
+    job_id: str = ""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def options(self) -> dict[str, Any]:
+        """Build what Celery is told besides the name. What waits for a row does not expire: the row decides."""
+        options: dict[str, Any] = {"kwargs": dict(self.kwargs), "retry": False}
+        if self.queue is None:
+            return options | {"expires": EXPIRY_S}
+        headers = {JOB_HEADER: self.job_id} if self.job_id else {}
+        return options | {"queue": self.queue, "headers": headers}
+
+
+@dataclass(slots=True)
+class _Silence:
+    """Until when (on the monotonic clock) no bell is tried."""
+
+    until_s: float = 0.0
+
+
+_silence = _Silence()
 
 
 def ring(task: str, **kwargs: Any) -> None:
     """Send the message for `task` once the present transaction has committed (at once when there is none)."""
-    transaction.on_commit(partial(_send, task, kwargs))
+    ring_all([Bell(task=task, kwargs=kwargs)])
 
 
-def _send(task: str, kwargs: dict[str, Any]) -> None:
-    try:
-        current_app.send_task(task, kwargs=kwargs, retry=False, expires=60)
-    except (OperationalError, OSError) as error:
-        BELLS_LOST.labels(task=task).inc()
-        log.warning("bell_lost", task=task, error=type(error).__name__)
+def ring_job(*, job_id: str, task: str, queue: str) -> None:
+    """Send the message that wakes one job, after the commit. Its header `job` names the row; it carries no arguments."""
+    ring_all([Bell(task=task, queue=queue, job_id=job_id)])
+
+
+def ring_batch(*, task: str, queue: str) -> None:
+    """Send the message that wakes a batch of the task's rows, after the commit."""
+    ring_all([Bell(task=task, queue=queue)])
+
+
+def ring_all(bells: Sequence[Bell]) -> None:
+    """Send many messages over one connection, after the commit; once one is lost, the rest of them are too."""
+    if bells:
+        transaction.on_commit(partial(_send_all, bells))
+
+
+def _send_all(bells: Sequence[Bell]) -> None:
+    sent = 0
+    if clock.monotonic_s() >= _silence.until_s:
+        try:
+            with current_app.producer_or_acquire() as producer:
+                for bell in bells:
+                    current_app.send_task(bell.task, producer=producer, **bell.options())
+                    sent += 1
+        except (OperationalError, OSError) as error:
+            _silence.until_s = clock.monotonic_s() + QUIET_S
+            log.warning("bell_lost", task=bells[sent].task, error=type(error).__name__)
+    for bell in bells[sent:]:
+        BELLS_LOST.labels(task=bell.task).inc()

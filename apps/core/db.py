@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from django.db import connection
@@ -22,6 +23,10 @@ from apps.core.errors import Broken
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What must still be true when an outermost `@transaction` commits; it raises when it is not, and all is rolled back.
+# A worker puts the check of its fencing token here, so that one who lost its job commits nothing.
+commit_guard: ContextVar[Callable[[], None] | None] = ContextVar("commit_guard", default=None)
 
 
 class InsideTransaction(Broken):
@@ -59,12 +64,19 @@ def durable(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Run the function in one transaction (a savepoint of the caller's when there is one)."""
+    """Run the function in one transaction (a savepoint of the caller's when there is one).
+
+    The outermost one asks `commit_guard`, if there is one, after the function and before the commit.
+    """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        is_outermost = not in_transaction()
         with django_transaction.atomic():
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if is_outermost:
+                _ask_guard()
+            return result
 
     return _marked(run, "transaction")
 
@@ -79,6 +91,23 @@ def transaction_required(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return _marked(run, "transaction_required")
+
+
+def _ask_guard() -> None:
+    guard = commit_guard.get()
+    # A transaction that will be rolled back anyway commits nothing, and could not answer a question any more.
+    if guard is not None and not connection.needs_rollback:
+        guard()
+
+
+@contextmanager
+def guarded_commits(guard: Callable[[], None]) -> Iterator[None]:
+    """Let every outermost `@transaction` of this context commit only when `guard`, called inside it, does not raise."""
+    before = commit_guard.set(guard)
+    try:
+        yield
+    finally:
+        commit_guard.reset(before)
 
 
 def _marked(function: Callable[P, R], kind: str) -> Callable[P, R]:

@@ -53,3 +53,16 @@ def units_field(**options: Any) -> models.DecimalField[Any, Any]:
 def minor_field(**options: Any) -> models.BigIntegerField[Any, Any]:
     """An amount of money in minor units of the row's currency."""
     return models.BigIntegerField(**options)
+
+
+class Claimable(models.Model):
+    """The columns of a row of record that workers claim one at a time; see `apps.core.claims`."""
+
+    attempts = models.IntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=60, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fencing_token = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True

@@ -32,13 +32,6 @@ class WrongOrder(Invalid):
     code = "wrong-order"
 
 
-class StaleLease(Conflict):
-    """Another worker has taken this order over; whatever this one learnt must not be written."""
-
-    code = "stale-lease"
-    category = "trading"
-
-
 class IllegalMove(Broken):
     """An order was about to move against its state machine."""
 

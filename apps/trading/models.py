@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from apps.core.models import PrefixedIdField, minor_field, price_field, units_field
+from apps.core.models import Claimable, PrefixedIdField, minor_field, price_field, units_field
 
 ORDER_STATES = ("accepted", "sending", "sent", "filled", "partly_filled", "rejected", "cancelled", "unknown")
 
 
-class Order(models.Model):
+class Order(Claimable):
     """One order. The row is the queue of record: state, attempts, next try, lease and fencing token."""
 
     id = PrefixedIdField(prefix="ord")
@@ -26,11 +26,6 @@ class Order(models.Model):
     venue = models.CharField(max_length=30)
     state = models.CharField(max_length=14, choices=[(s, s) for s in ORDER_STATES])
     reason = models.CharField(max_length=120, blank=True)
-    attempts = models.IntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True, blank=True)
-    lease_owner = models.CharField(max_length=60, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    fencing_token = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -11,8 +11,8 @@ from kombu.exceptions import OperationalError
 
 from apps.audit import services as audit
 from apps.core.db import durable, transaction
+from apps.core.masking import masked_text
 from apps.monitoring.errors import BrokerAway, DeadLetterEnded, DeadLetterNotFound
-from apps.monitoring.masking import masked_text
 from apps.monitoring.models import DeadLetter
 
 

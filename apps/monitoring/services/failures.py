@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,13 +11,12 @@ from django.db import Error as DatabaseAway
 
 from apps.core.commands import first_line
 from apps.core.db import durable
+from apps.core.masking import masked, masked_text, masked_trace
 from apps.monitoring.kinds import kind_of
-from apps.monitoring.masking import masked, masked_text
 from apps.monitoring.models import TaskFailure
 
 log = structlog.get_logger(__name__)
 
-TRACE_LENGTH_MAX = 8_000
 ERROR_LENGTH_MAX = 300
 
 
@@ -39,14 +37,8 @@ def record_failure(*, task: str, task_id: str, kwargs: Mapping[str, Any], error:
             kwargs=masked(kwargs),
             error=text,
             kind=kind,
-            trace=_trace_of(error),
+            trace=masked_trace(error),
             at=now,
         )
     except DatabaseAway as away:
         log.warning("task_failure_not_stored", task=task, task_id=task_id, reason=type(away).__name__)
-
-
-def _trace_of(error: BaseException) -> str:
-    # The end of a trace names the place.
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return masked_text("".join(lines))[-TRACE_LENGTH_MAX:]

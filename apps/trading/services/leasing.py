@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from apps.core import claims
+from apps.core.claims import StaleLease
 from apps.core.db import transaction, transaction_required
-from apps.trading.errors import StaleLease
 from apps.trading.models import Order
 from apps.trading.states import is_finished, moved
 from apps.trading.types import OrderState
@@ -20,13 +21,11 @@ LEASE = timedelta(seconds=10)
 PAUSE = timedelta(seconds=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to work on one order until the lease ends, proved by its token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(claims.Claim):
+    """The right to work on one order, and the order's state when it was claimed."""
 
-    order_id: str
     state: str
-    token: int
 
 
 @transaction
@@ -47,13 +46,13 @@ def claim_next(*, states: Sequence[OrderState], owner: str, now: datetime) -> Cl
     order.lease_until = now + LEASE
     order.fencing_token += 1
     order.save(update_fields=["state", "attempts", "lease_owner", "lease_until", "fencing_token"])
-    return Claim(order.id, order.state, order.fencing_token)
+    return Claim(id=order.id, token=order.fencing_token, state=order.state)
 
 
 @transaction_required
 def locked(*, claim: Claim) -> Order:
     """Lock and return the claimed order. Raises StaleLease when another claim came after this one."""
-    order = Order.objects.select_for_update(no_key=True).get(id=claim.order_id)
+    order = Order.objects.select_for_update(no_key=True).get(id=claim.id)
     if order.fencing_token != claim.token or is_finished(order.state):
         raise StaleLease(f"{order.id}: token {claim.token}, now {order.fencing_token}")
     return order

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from apps.audit import services as audit
+from apps.core.claims import StaleLease
 from apps.core.db import durable, transaction
 from apps.core.errors import OutcomeUnknown, Transient
 from apps.risk import services as risk
-from apps.trading.errors import OrderLost, StaleLease
+from apps.trading.errors import OrderLost
 from apps.trading.models import Order
 from apps.trading.services.filling import apply_report
 from apps.trading.services.leasing import PAUSE, Claim, claim_next, locked, release
@@ -60,13 +61,13 @@ def _mark_lost(*, now: datetime, by: str) -> int:
 
 def _resolve(claim: Claim, *, now: datetime, by: str) -> str:
     try:
-        report = _what_venue_knows(claim.order_id, now=now)
+        report = _what_venue_knows(claim.id, now=now)
         if report is None:
             _still_unknown(claim, now=now, by=by)
             return "unknown"
         state = apply_report(claim=claim, report=report, now=now, by=by)
     except StaleLease as error:
-        log.warning("order_lease_stale", order=claim.order_id, error=str(error))
+        log.warning("order_lease_stale", order=claim.id, error=str(error))
         return "stale"
     return "cancelled" if state == "cancelled" else "found"
 

@@ -12,11 +12,11 @@ from datetime import datetime
 import structlog
 
 from apps.audit import services as audit
+from apps.core.claims import StaleLease
 from apps.core.db import durable, transaction
 from apps.core.errors import OutcomeUnknown, Transient
 from apps.core.money import to_major
 from apps.portfolio import selectors as portfolios
-from apps.trading.errors import StaleLease
 from apps.trading.models import Order
 from apps.trading.services.filling import apply_report
 from apps.trading.services.leasing import PAUSE, Claim, claim_next, locked, postpone, release
@@ -49,12 +49,12 @@ def _work(claim: Claim, *, now: datetime, by: str) -> str:
     try:
         return _send(claim, now=now, by=by) if claim.state == "sending" else _ask(claim, now=now, by=by)
     except StaleLease as error:
-        log.warning("order_lease_stale", order=claim.order_id, error=str(error))
+        log.warning("order_lease_stale", order=claim.id, error=str(error))
         return "stale"
 
 
 def _send(claim: Claim, *, now: datetime, by: str) -> str:
-    order = Order.objects.select_related("portfolio").get(id=claim.order_id)
+    order = Order.objects.select_related("portfolio").get(id=claim.id)
     try:
         acknowledgement = _venue_of(order).submit(order.id, _request_of(order), now=now)
     except (Transient, OutcomeUnknown) as error:
@@ -67,7 +67,7 @@ def _send(claim: Claim, *, now: datetime, by: str) -> str:
 
 
 def _ask(claim: Claim, *, now: datetime, by: str) -> str:
-    order = Order.objects.get(id=claim.order_id)
+    order = Order.objects.get(id=claim.id)
     try:
         report = _venue_of(order).status(order.id, now=now)
     except (Transient, OutcomeUnknown) as error:

@@ -12,12 +12,12 @@ from typing import TypeVar
 import pytest
 from django.db import connection
 
+from apps.core.claims import StaleLease
 from apps.core.errors import OutcomeUnknown, Transient
 from apps.ledger.models import Entry, Hold
 from apps.risk import selectors as risk
 from apps.trading import services as trading
 from apps.trading import venues
-from apps.trading.errors import StaleLease
 from apps.trading.models import Fill, Order, PaperOrder
 from apps.trading.services import filling, leasing
 from apps.trading.services.leasing import LEASE, Claim
@@ -155,7 +155,7 @@ def test_a_sender_that_died_after_the_venue_took_the_order_is_filled_once(desk):
     claim = claimed("accepted", "dead", NOW)
     from apps.trading.services.working import _request_of
 
-    PaperVenue().submit(claim.order_id, _request_of(order), now=NOW)  # and it dies before writing that down
+    PaperVenue().submit(claim.id, _request_of(order), now=NOW)  # and it dies before writing that down
     assert reconcile() == ReconcileCounts(lost=1, found=1)
     order.refresh_from_db()
     assert order.state == "filled"
@@ -188,7 +188,7 @@ def test_a_token_that_another_claim_followed_is_refused(desk):
     after = NOW + AFTER_LATENCY + LEASE
     second = claimed("sent", "fast", after)
     assert second.token == first.token + 1
-    report = told(first.order_id, after)
+    report = told(first.id, after)
     with pytest.raises(StaleLease):
         filling.apply_report(claim=first, report=report, now=after, by=BY)
     assert not Fill.objects.exists()

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.monitoring.masking import MASK, masked, masked_text
+from apps.core.masking import MASK, masked, masked_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

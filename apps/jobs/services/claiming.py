@@ -1,0 +1,120 @@
+"""Taking jobs to work on: one at a time, or a batch of rows in one statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection
+from django.db import transaction as django_transaction
+
+from apps.core.claims import lease_end
+from apps.core.db import durable, transaction
+from apps.jobs.models import Job
+from apps.jobs.states import CLOCK_SKEW, RUNNING_ALREADY, TOO_LATE, Standing, moved, refusal_of, why_parked
+from apps.jobs.types import ClaimedJob, JobState, Refusal
+
+OWNER_LENGTH_MAX = 60
+RETURNED = (
+    "id", "fencing_token", "task", "kwargs", "queue", "tenant", "source", "attempts", "attempts_max", "postponements",
+    "deadline_at", "schedule", "slot_at",
+)  # fmt: skip
+STANDING = tuple(Standing.__dataclass_fields__)
+TAKE = f"""
+    UPDATE jobs_job
+    SET state = 'running', attempts = attempts + 1, fencing_token = fencing_token + 1, lease_owner = %(owner)s,
+        lease_until = %(lease_until)s, started_at = %(now)s
+    WHERE {{which}}
+    RETURNING {", ".join(RETURNED)}
+"""
+CAN_BE_CLAIMED = """
+    state = 'queued' AND attempts < attempts_max AND next_try_at <= %(due)s AND (deadline_at IS NULL OR deadline_at > %(now)s)
+    AND (start_by IS NULL OR start_by >= %(now)s OR attempts > 0)
+"""
+# The common case in one statement: a job without a scope that may be claimed.
+TAKE_ONE = TAKE.format(which=f"id = %(job_id)s AND task = %(task)s AND scope = '' AND {CAN_BE_CLAIMED}")
+TAKE_SCOPED = TAKE.format(which="id = %(job_id)s")
+# ARRAY(…) keeps the planner at the primary key: with IN it may read the whole table. The limit is found by the index.
+TAKE_FRESH = TAKE.format(
+    which=f"""id = ANY(ARRAY(
+        SELECT id FROM jobs_job WHERE task = %(task)s AND attempts = 0 AND scope = '' AND {CAN_BE_CLAIMED}
+        ORDER BY next_try_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED))"""
+)
+TAKE_TRIED = TAKE.format(
+    which=f"""id = ANY(ARRAY(
+        SELECT id FROM jobs_job WHERE task = %(task)s AND attempts > 0 AND scope = '' AND {CAN_BE_CLAIMED}
+        ORDER BY attempts, next_try_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED))"""
+)
+
+
+@durable
+def claim(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | Refusal:
+    """Take one job for `owner` until its lease ends, or return why not. The attempt is counted here.
+
+    A job that came too late, or whose scope is busy, becomes skipped; one that has no attempt or no time left is parked.
+    """
+    taken = _take(TAKE_ONE, job_id=job_id, task=task, owner=owner, now=now)
+    return taken[0] if taken else _claim_with_care(job_id=job_id, task=task, owner=owner, now=now)
+
+
+@durable
+def claim_batch(*, task: str, limit: int, owner: str, now: datetime) -> list[ClaimedJob]:
+    """Take up to `limit` due rows of the task in one statement, the longest due first; an empty list when there are none.
+
+    Rows that were never tried come together. When there are none of them, one row that was tried before comes alone, so that
+    a row that kills its worker takes no neighbours with it. Rows with a scope are single work and never come here.
+    """
+    return _take(TAKE_FRESH, task=task, limit=limit, owner=owner, now=now) or _take(TAKE_TRIED, task=task, owner=owner, now=now)
+
+
+def _take(statement: str, *, owner: str, now: datetime, **which: Any) -> list[ClaimedJob]:
+    values = {
+        "owner": owner[:OWNER_LENGTH_MAX],
+        "lease_until": lease_end(now=now, lease_s=settings.JOB_LEASE_S),
+        "now": now,
+        "due": now + CLOCK_SKEW,
+        **which,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [_claimed(row) for row in cursor.fetchall()]
+
+
+def _claimed(row: Sequence[Any]) -> ClaimedJob:
+    values = dict(zip(RETURNED, row, strict=True))
+    return ClaimedJob(token=values.pop("fencing_token"), kwargs=json.loads(values.pop("kwargs")), **values)
+
+
+@transaction
+def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | Refusal:
+    """Claim a job that has a scope, or find out why the one-statement claim did not get it, with the row locked."""
+    job = Job.objects.select_for_update(no_key=True).filter(id=job_id).only("id", "scope", *STANDING).first()
+    if job is None:
+        return "unknown"
+    standing = Standing(**{name: getattr(job, name) for name in STANDING})
+    refusal = refusal_of(standing, task=task, now=now)
+    if refusal == "late":
+        _end(job, "skipped", TOO_LATE, now)
+    elif refusal == "parked":
+        _end(job, "parked", why_parked(standing), now)
+    return refusal or _take_scoped(job, owner=owner, now=now)
+
+
+def _take_scoped(job: Job, *, owner: str, now: datetime) -> ClaimedJob | Refusal:
+    """Let the index on running scopes decide between two claims at once."""
+    try:
+        with django_transaction.atomic():
+            return _take(TAKE_SCOPED, job_id=job.id, owner=owner, now=now)[0]
+    except IntegrityError:
+        _end(job, "skipped", RUNNING_ALREADY, now)
+        return "busy"
+
+
+def _end(job: Job, state: JobState, reason: str, now: datetime) -> None:
+    job.state = moved(job.state, state)
+    job.reason = reason
+    job.finished_at = now
+    job.save(update_fields=["state", "reason", "finished_at"])

@@ -1,0 +1,154 @@
+"""Writing work down, and ringing for it once that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from apps.core import ids
+from apps.core.bell import Bell, ring_all
+from apps.core.db import transaction, transaction_required
+from apps.jobs.arguments import as_json
+from apps.jobs.batching import is_batch
+from apps.jobs.errors import WrongJob
+from apps.jobs.models import Job
+from apps.jobs.types import Enqueued, NewJob
+
+LENGTHS_MAX = {"task": 120, "queue": 20, "key": 200, "scope": 200, "schedule": 200, "tenant": 40, "source": 40}
+ATTEMPTS_MAX = 100
+PRIORITY_MAX = 1_000
+
+# Column and type of everything that a new row is given; what is not here has the value written in INSERT.
+COLUMNS = {
+    "id": "text", "task": "text", "kwargs": "jsonb", "queue": "text", "key": "text", "scope": "text", "schedule": "text",
+    "slot_at": "timestamptz", "tenant": "text", "source": "text", "priority": "smallint", "attempts_max": "smallint",
+    "next_try_at": "timestamptz", "start_by": "timestamptz", "deadline_at": "timestamptz", "rung_at": "timestamptz",
+}  # fmt: skip
+# Arrays of text are cast one element at a time: jsonb has no array parameter of its own.
+INSERT = f"""
+    INSERT INTO jobs_job ({", ".join(COLUMNS)}, state, attempts, postponements, lease_owner, fencing_token,
+                          progress_note, made_at, made_by, reason, trace)
+    SELECT {", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())}, 'queued', 0, 0, '', 0, '', %(now)s, %(by)s, '', ''
+    FROM unnest({", ".join(f"%({name})s::text[]" for name in COLUMNS)}) WITH ORDINALITY AS new ({", ".join(COLUMNS)}, place)
+    ORDER BY place
+    ON CONFLICT DO NOTHING
+    RETURNING id
+"""
+
+
+@transaction
+def enqueue(
+    *,
+    task: str,
+    kwargs: Mapping[str, Any],
+    queue: str,
+    now: datetime,
+    by: str,
+    key: str | None = None,
+    scope: str = "",
+    tenant: str = "",
+    source: str = "",
+    run_at: datetime | None = None,
+    start_by: datetime | None = None,
+    deadline_at: datetime | None = None,
+    attempts_max: int = 3,
+    priority: int = 0,
+    schedule: str = "",
+    slot_at: datetime | None = None,
+) -> Enqueued:
+    """Write one job down and ring for it after the commit, or return the job that this `key`, or slot, made before.
+
+    A job with `run_at` is rung for when that has come. Raises WrongJob, its `field` naming what cannot be.
+    """
+    job = NewJob(
+        task=task, kwargs=kwargs, queue=queue, key=key, scope=scope, tenant=tenant, source=source, run_at=run_at,
+        start_by=start_by, deadline_at=deadline_at, attempts_max=attempts_max, priority=priority, schedule=schedule,
+        slot_at=slot_at,
+    )  # fmt: skip
+    new_ids = insert_jobs(jobs=[job], now=now, by=by)
+    return Enqueued(new_ids[0], is_new=True) if new_ids else Enqueued(_known_id(job), is_new=False)
+
+
+@transaction
+def enqueue_many(*, jobs: Sequence[NewJob], now: datetime, by: str) -> int:
+    """Write many jobs down in one statement and return how many are new. One bell a batch task, one for every single job.
+
+    Raises WrongJob, and then none is written.
+    """
+    return len(insert_jobs(jobs=jobs, now=now, by=by))
+
+
+@transaction_required
+def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
+    """Write jobs down as part of the caller's transaction, ring after its commit, and return the ids of those that are new.
+
+    A key or a slot that is known already makes no row. Raises WrongJob.
+    """
+    rows = [(ids.make_id("job", at=now, entropy=ids.fresh_entropy()), job) for job in jobs]
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for job_id, job in rows:
+        for name, value in _values(job_id, job, now).items():
+            columns[name].append(value)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {**columns, "now": now, "by": by[:120]})
+        new_ids = [job_id for (job_id,) in cursor.fetchall()]
+    known = set(new_ids)
+    ring_all(bells_for([(job_id, job.task, job.queue) for job_id, job in rows if job_id in known and _is_due(job, now)]))
+    return new_ids
+
+
+def bells_for(rows: Sequence[tuple[str, str, str]]) -> list[Bell]:
+    """Return the bells for rows of (id, task, queue): one for each single job, one for all rows of a batch task."""
+    bells: dict[tuple[str, str, str], Bell] = {}
+    for job_id, task, queue in rows:
+        of = "" if is_batch(task) else job_id
+        bells[task, queue, of] = Bell(task=task, queue=queue, job_id=of)
+    return list(bells.values())
+
+
+def _is_due(job: NewJob, now: datetime) -> bool:
+    return job.run_at is None or job.run_at <= now
+
+
+def _values(job_id: str, job: NewJob, now: datetime) -> dict[str, Any]:
+    _refuse_nonsense(job)
+    return {
+        "id": job_id, "task": job.task, "kwargs": as_json(job.kwargs), "queue": job.queue, "key": job.key, "scope": job.scope,
+        "schedule": job.schedule, "slot_at": _text(job.slot_at), "tenant": job.tenant, "source": job.source,
+        "priority": str(job.priority), "attempts_max": str(job.attempts_max), "next_try_at": _text(job.run_at or now),
+        "start_by": _text(job.start_by), "deadline_at": _text(job.deadline_at),
+        "rung_at": _text(now) if _is_due(job, now) else None,
+    }  # fmt: skip
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _refuse_nonsense(job: NewJob) -> None:
+    for name, length_max in LENGTHS_MAX.items():
+        text = getattr(job, name) or ""
+        if len(text) > length_max or "\x00" in text:
+            raise WrongJob(f"{name} is text of at most {length_max} characters", field=name)
+    if not job.task or not job.queue:
+        raise WrongJob("a job names its task and its queue", field="queue" if job.task else "task")
+    if bool(job.schedule) is (job.slot_at is None):
+        raise WrongJob("a job of a schedule names its slot, and no other does", field="slot_at")
+    if job.scope and is_batch(job.task):
+        raise WrongJob("rows of a batch come many at a time: they have no scope", field="scope")
+    if not 1 <= job.attempts_max <= ATTEMPTS_MAX:
+        raise WrongJob(f"attempts_max is 1 to {ATTEMPTS_MAX}", field="attempts_max")
+    if abs(job.priority) > PRIORITY_MAX:
+        raise WrongJob(f"priority is -{PRIORITY_MAX} to {PRIORITY_MAX}", field="priority")
+    for name in ("run_at", "start_by", "deadline_at", "slot_at"):
+        at = getattr(job, name)
+        if at is not None and at.tzinfo is None:
+            raise WrongJob(f"{name} has no time zone", field=name)
+
+
+def _known_id(job: NewJob) -> str:
+    of_slot = {"schedule": job.schedule, "slot_at": job.slot_at}
+    return Job.objects.values_list("id", flat=True).get(**({"key": job.key} if job.key else of_slot))

@@ -1,0 +1,134 @@
+"""The caretaker's look: jobs of silent workers are taken back, jobs out of time are ended, lost bells are rung again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from apps.core.bell import ring_all
+from apps.core.db import durable, only_one, transaction
+from apps.jobs.batching import is_batch
+from apps.jobs.lost_bells import PATIENCE, Waiting, silent_batches, silent_singles
+from apps.jobs.services.enqueuing import bells_for
+from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
+from apps.jobs.types import Reconciled
+
+# One look writes and rings so many rows at most; the next look goes on.
+ROWS_MAX = 1_000
+
+FREE = f"""
+    UPDATE jobs_job SET
+        state = CASE WHEN is_over THEN 'parked' ELSE 'queued' END,
+        next_try_at = CASE WHEN is_over THEN next_try_at ELSE %(now)s END,
+        finished_at = CASE WHEN is_over THEN %(now)s END,
+        reason = CASE WHEN is_out_of_time THEN '{DEADLINE_PASSED}: ' WHEN is_over THEN '{ATTEMPTS_USED_UP}: ' ELSE '' END
+                 || '{WORKER_LOST} (' || lease_owner || ')',
+        rung_at = NULL, lease_owner = '', lease_until = NULL
+    FROM (
+        SELECT id AS silent_id, COALESCE(deadline_at <= %(now)s, FALSE) AS is_out_of_time,
+               attempts >= attempts_max OR COALESCE(deadline_at <= %(now)s, FALSE) AS is_over
+        FROM jobs_job WHERE state = 'running' AND lease_until <= %(now)s
+        ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+    ) AS silent
+    WHERE id = silent_id
+    RETURNING state
+"""
+END_OUT_OF_TIME = f"""
+    UPDATE jobs_job SET
+        state = CASE WHEN deadline_at <= %(now)s THEN 'parked' ELSE 'skipped' END,
+        reason = CASE WHEN deadline_at <= %(now)s THEN '{DEADLINE_PASSED}' ELSE '{TOO_LATE}' END,
+        finished_at = %(now)s
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM jobs_job
+        WHERE state = 'queued' AND (start_by IS NOT NULL OR deadline_at IS NOT NULL) AND LEAST(start_by, deadline_at) <= %(now)s
+          AND (deadline_at <= %(now)s OR attempts = 0)
+        ORDER BY LEAST(start_by, deadline_at) LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING state
+"""
+# What is due, in the order in which it is wanted. A bell counts as old after some seconds.
+WAITING = """
+    SELECT queue, task, source, count(*) FILTER (WHERE rung_at IS NULL),
+           count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at)
+    FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
+    GROUP BY queue, task, source
+"""
+# Of paced sources only their own jobs; else all but theirs. Those that were never rung for come first.
+RING_SINGLES = """
+    UPDATE jobs_job SET rung_at = %(now)s WHERE id = ANY(ARRAY(
+        SELECT id FROM jobs_job
+        WHERE state = 'queued' AND queue = %(queue)s AND next_try_at <= %(now)s AND (rung_at IS NULL OR rung_at <= %(old)s)
+          AND task <> ALL(%(batch_tasks)s)
+          AND CASE WHEN %(source)s::text IS NULL THEN source <> ALL(%(paced)s) ELSE source = %(source)s::text END
+        ORDER BY rung_at IS NOT NULL, priority DESC, next_try_at LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING id, task, queue
+"""
+# The row that is due last is claimed last: while it waits, it remembers when the bell was rung.
+RING_BATCH = """
+    UPDATE jobs_job SET rung_at = %(now)s WHERE id = ANY(ARRAY(
+        (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND attempts = 0 AND next_try_at <= %(now)s
+         ORDER BY next_try_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND next_try_at <= %(now)s AND rung_at IS NULL
+         LIMIT %(limit)s)))
+    AND state = 'queued'
+"""
+
+
+@durable
+def reconcile(*, depths: Mapping[str, int], now: datetime, paced: Mapping[str, int] | None = None) -> Reconciled:
+    """Take back what silent workers hold, end what is out of time, ring again for what lost its bell; return the counts.
+
+    `depths` are the messages in each queue, `paced` those that wait outside it for a slot of their source. One caretaker
+    looks at a time in the cluster; another leaves at once with zeros. Each look is bounded, the next one goes on.
+    """
+    with only_one("jobs.reconcile") as is_ours:
+        if not is_ours:
+            return Reconciled()
+        freed, lost = _moved(FREE, now)
+        skipped, ended = _moved(END_OUT_OF_TIME, now)
+        rerung = _ring_again(depths=depths, paced=paced or {}, now=now)
+    return Reconciled(rerung=rerung, freed=freed, parked=lost + ended, skipped=skipped)
+
+
+@transaction
+def _moved(statement: str, now: datetime) -> tuple[int, int]:
+    """Run the statement and return how many rows went elsewhere and how many were parked."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"now": now, "limit": ROWS_MAX})
+        states = [state for (state,) in cursor.fetchall()]
+    parked = states.count("parked")
+    return len(states) - parked, parked
+
+
+@transaction
+def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> int:
+    values: dict[str, Any] = {"now": now, "old": now - PATIENCE, "paced": list(paced)}
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, values)
+        groups = [_group(row) for row in cursor.fetchall()]
+        values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
+        rows: list[tuple[str, str, str]] = []
+        for queue, task in silent_batches(groups, now=now):
+            cursor.execute(RING_BATCH, {"now": now, "task": task, "limit": ROWS_MAX})
+            rows.append(("", task, queue))
+        for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
+            cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
+            rows.extend(cursor.fetchall())
+    ring_all(bells_for(rows))
+    return len(rows)
+
+
+def _group(row: Sequence[Any]) -> Waiting:
+    queue, task, source, unrung, stale, latest_bell_at = row
+    return Waiting(
+        queue=queue,
+        task=task,
+        source=source,
+        is_batch=is_batch(task),
+        unrung=unrung,
+        stale=stale,
+        latest_bell_at=latest_bell_at,
+    )

@@ -1,0 +1,188 @@
+"""Turning slots into jobs, by any number of beats at once.
+
+A beat locks the row of a schedule, judges the slots since `handled_until`, writes their jobs and the new `handled_until`
+in one transaction. Another beat passes over a locked row and finds nothing new in it afterwards; and a slot that has a
+job can have no second one (the unique pair of schedule and slot), even after a clock that stepped back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import structlog
+from django.db import connection
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+
+from apps.core.db import transaction
+from apps.jobs.definitions import Definition
+from apps.jobs.misfires import Policy, Taken, Verdict, judge, keep_rows_for, superseded_by
+from apps.jobs.models import Job, Schedule
+from apps.jobs.services.enqueuing import insert_jobs
+from apps.jobs.slots import MICROSECOND, Clocked
+from apps.jobs.states import FORGETTABLE
+from apps.jobs.types import Misfire, NewJob
+
+log = structlog.get_logger(__name__)
+
+# Two readings of one clock differ by less; more than this ahead, and the clock has stepped back.
+CLOCK_STEP = timedelta(seconds=5)
+FORGET_SLICE = 10_000
+SUPERSEDE = """
+    UPDATE jobs_job SET state = 'skipped', reason = newer.reason, finished_at = %(now)s
+    FROM unnest(%(names)s::text[], %(slots)s::timestamptz[], %(reasons)s::text[]) AS newer (schedule, slot_at, reason)
+    WHERE jobs_job.schedule = newer.schedule AND jobs_job.slot_at < newer.slot_at AND state = 'queued' AND attempts = 0
+"""
+NOTE = """
+    UPDATE jobs_schedule SET handled_until = looked.until
+    FROM unnest(%(names)s::text[], %(until)s::timestamptz[]) AS looked (name, until) WHERE jobs_schedule.name = looked.name
+"""
+BEGIN_ANEW = "UPDATE jobs_schedule SET handled_until = GREATEST(handled_until, %(now)s) WHERE name = ANY(%(names)s)"
+# For the library's list of schedules in admin; this leaves no mark of a change.
+SHOW = """
+    UPDATE django_celery_beat_periodictask AS shown SET last_run_at = known.last_slot_at
+    FROM jobs_schedule AS known WHERE known.name = shown.name AND shown.last_run_at IS DISTINCT FROM known.last_slot_at
+"""
+FORGET = """
+    DELETE FROM jobs_job WHERE id = ANY(ARRAY(
+        SELECT id FROM jobs_job JOIN unnest(%(names)s::text[], %(before)s::timestamptz[]) AS old (schedule, before)
+            ON jobs_job.schedule = old.schedule AND jobs_job.slot_at < old.before
+        WHERE state = ANY(%(states)s) LIMIT %(limit)s FOR UPDATE OF jobs_job SKIP LOCKED))
+"""
+
+
+@transaction
+def take_slots(*, definitions: Sequence[Definition], now: datetime, by: str) -> Taken:
+    """Write the jobs of every slot that has come since the last look at these schedules.
+
+    Each definition names its queue. Raises WrongJob for one that makes no job, and then nothing is taken.
+    """
+    by_name = {definition.name: definition for definition in definitions}
+    held = Schedule.objects.select_for_update(skip_locked=True, no_key=True).filter(name__in=list(by_name)).order_by("name")
+    looks = [_look(by_name[row.name], row, now) for row in held]
+    news = [look for look in looks if look.until is not None]
+    jobs = [job for look in news for job in look.jobs(now)]
+    made = len(insert_jobs(jobs=jobs, now=now, by=by)) if jobs else 0
+    gone = _list_let_go(news, now=now, by=by)
+    _note(news, now)
+    return Taken(looked_at=frozenset(look.definition.name for look in looks), made=made, let_go=gone)
+
+
+@transaction
+def adopt_schedules(*, now: datetime, anew: Sequence[str] = ()) -> None:
+    """Give every definition its row, drop rows that lost theirs, and let those of `anew` begin at `now`.
+
+    To begin anew is for schedules whose times were changed or that were switched on: their past is none that was missed.
+    """
+    names = list(PeriodicTask.objects.values_list("name", flat=True))
+    Schedule.objects.bulk_create([Schedule(name=name) for name in names], ignore_conflicts=True)
+    Schedule.objects.exclude(name__in=names).delete()
+    _execute(BEGIN_ANEW, {"now": now, "names": list(anew)})
+    _execute(SHOW, {})
+
+
+@transaction
+def forget_ticks(*, definitions: Sequence[Definition], keep_days: int, now: datetime) -> int:
+    """Let go of finished jobs of short intervals long before others, and return how many went; at most 10,000 at a call."""
+    longest = timedelta(days=keep_days)
+    keeps = {definition.name: keep_rows_for(definition.rhythm, longest=longest) for definition in definitions}
+    names = [name for name, keep in keeps.items() if keep < longest]
+    values = {"names": names, "before": [now - keeps[name] for name in names], "states": list(FORGETTABLE)}
+    return _execute(FORGET, values | {"limit": FORGET_SLICE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One schedule as found, with what becomes of its slots."""
+
+    definition: Definition
+    policy: Policy
+    verdict: Verdict
+    until: datetime | None
+
+    def jobs(self, now: datetime) -> list[NewJob]:
+        """Build a job for each slot that is taken. A thousand made at once are not too late when they begin."""
+        of = self.definition
+        is_urgent = of.start_within is not None and self.policy.misfire != "all"
+        start_by = now + of.start_within if is_urgent and of.start_within is not None else None
+        return [
+            NewJob(
+                task=of.task, queue=of.queue, kwargs=of.kwargs, scope=of.scope, priority=of.priority, start_by=start_by,
+                schedule=of.name, slot_at=slot_at,
+            )
+            for slot_at in self.verdict.taken
+        ]  # fmt: skip
+
+
+def _look(definition: Definition, row: Schedule, now: datetime) -> _Look:
+    policy = Policy(misfire=cast(Misfire, row.misfire), grace=None if row.grace_s is None else timedelta(seconds=row.grace_s))
+    after = _after(definition, row, now)
+    verdict = judge(definition.rhythm, after=definition.opened(after), until=definition.closed(now), now=now, policy=policy)
+    if definition.is_one_off and verdict.taken:
+        verdict = _spend(definition, verdict)
+    if verdict.unlisted_until is not None:
+        log.warning("slots_let_go", schedule=definition.name, after=str(after), until=str(verdict.unlisted_until))
+    has_stepped_back = row.handled_until is not None and after < row.handled_until
+    return _Look(
+        definition=definition,
+        policy=policy,
+        verdict=verdict,
+        until=verdict.handled_until or (after if has_stepped_back else None),
+    )
+
+
+def _after(definition: Definition, row: Schedule, now: datetime) -> datetime:
+    """Return the moment after which slots are new. A moment fixed by hand counts even when it was past as it was entered."""
+    if row.handled_until is None:
+        at = definition.rhythm.at - MICROSECOND if isinstance(definition.rhythm, Clocked) else definition.known_since
+        return min(at, now)
+    if row.handled_until > now + CLOCK_STEP:
+        log.warning("clock_stepped_back", schedule=row.name, handled_until=str(row.handled_until))
+        return now
+    return row.handled_until
+
+
+def _spend(definition: Definition, verdict: Verdict) -> Verdict:
+    """Let a schedule that runs once take its first slot and switch it off; only the beat that switches it off takes it."""
+    switched = PeriodicTask.objects.filter(name=definition.name, enabled=True).update(enabled=False)
+    if not switched:
+        return Verdict()
+    PeriodicTasks.update_changed()
+    return Verdict(taken=verdict.taken[:1])
+
+
+def _list_let_go(looks: Sequence[_Look], *, now: datetime, by: str) -> int:
+    """Write a skipped row for each slot that becomes no job, so that the history of a schedule has no holes."""
+    rows = [
+        Job(
+            task=look.definition.task, kwargs=look.definition.kwargs, queue=look.definition.queue, schedule=look.definition.name,
+            slot_at=gone.slot_at, state="skipped", reason=gone.reason, next_try_at=None, made_at=now, made_by=by, finished_at=now,
+        )
+        for look in looks
+        for gone in look.verdict.let_go
+    ]  # fmt: skip
+    Job.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def _note(looks: Sequence[_Look], now: datetime) -> None:
+    """Skip what newer slots supersede, and write down how far each schedule was looked at."""
+    latest = [look for look in looks if look.policy.misfire == "latest" and look.verdict.taken]
+    if latest:
+        superseded = {
+            "names": [look.definition.name for look in latest],
+            "slots": [look.verdict.taken[-1] for look in latest],
+            "reasons": [superseded_by(look.verdict.taken[-1]) for look in latest],
+        }
+        _execute(SUPERSEDE, superseded | {"now": now})
+    if looks:
+        _execute(NOTE, {"names": [look.definition.name for look in looks], "until": [look.until for look in looks]})
+
+
+def _execute(statement: str, values: dict[str, Any]) -> int:
+    """Run the statement and return how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
