@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -14,6 +14,7 @@ from apps.jobs.figures import DeadLetter, QueueDepth, QueueTimes, RunningJob, Sc
 from apps.jobs.misfires import alert_after
 from apps.jobs.models import Job, Schedule
 from apps.jobs.slots import next_slots
+from apps.jobs.types import JobState
 
 QUANTILES = (0.5, 0.95)
 # Quantiles of more rows would tell the same and cost more.
@@ -109,8 +110,8 @@ def schedule_history(*, name: str, limit: int) -> tuple[SlotRecord, ...]:
     return tuple(
         SlotRecord(
             job_id=row.id,
-            slot_at=row.slot_at,
-            state=row.state,
+            slot_at=cast(datetime, row.slot_at),  # the rows of a schedule have one
+            state=cast(JobState, row.state),
             lateness_s=_seconds_between(row.slot_at, row.started_at),
             run_s=_seconds_between(row.started_at, row.finished_at),
             reason=row.reason,

@@ -12,6 +12,7 @@ from project.local.counts import Counts
 from project.local.deskfile import DeskDescription, write_desk_file
 from project.local.ending import Ending, read_report
 from project.local.environment import desk_environment, given, single_environment
+from project.local.flower import Flower
 from project.local.folder import MARK, DataFolder
 from project.local.guard import Guard
 from project.local.options import Options
@@ -36,6 +37,7 @@ class Desk:
         self._started_s = monotonic_s()
         self._port = options.port or free_port()
         self._world_port = free_port()
+        self._flower = Flower(free_port(), folder.secrets()["flower_password"]) if options.has_flower else None
         self._environment: dict[str, str] = {}
         self._description: DeskDescription | None = None
         self.supervisor = Supervisor(logs=folder.logs, guard=guard, stop=stop, say=screen.say, changed=self._refresh_desk_file)
@@ -57,6 +59,8 @@ class Desk:
         prepared = read_report(self._must_succeed("prepare_desk", "--json"))
         self._screen.say("Starting web, workers and beat ...")
         self.supervisor.bring_up(*desk_services(self._options, self._folder, self._port, self._environment, self._root))
+        if self._flower:
+            self.supervisor.bring_up(self._flower.service(self._environment, self._root))
         self._describe(prepared)
         self._screen.table("Bellwether runs; Ctrl-C stops it.", self._addresses(prepared))
 
@@ -167,4 +171,6 @@ class Desk:
             "data": str(self._folder.path),
             "logs": str(self._folder.logs),
         }
+        if self._flower:
+            rows["Flower"] = self._flower.address
         return rows | ({"password": f"{password} (shown this once)"} if password else {})

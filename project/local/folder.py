@@ -18,6 +18,7 @@ MARK = "BELLWETHER_DATA"  # every process of a desk carries its folder in this v
 LONGEST_LOG_BYTES = 5 * 2**20
 OLD_LOGS = 3
 STOP_SIGNAL = 15
+SECRET_BYTES = {"secret_key": 48, "ops_token": 32, "flower_password": 16}
 
 
 class DataFolder:
@@ -59,11 +60,13 @@ class DataFolder:
         return folder
 
     def secrets(self) -> dict[str, str]:
-        """Return the secrets of this desk, made at its first start."""
+        """Return the secrets of this desk, each made when it is first needed and kept from then on."""
         file = self.path / "secrets.json"
-        if not file.exists():
-            write_privately(file, json.dumps({"secret_key": fresh_token(48), "ops_token": fresh_token()}))
-        kept: dict[str, str] = json.loads(file.read_text())
+        kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        missing = {name: size for name, size in SECRET_BYTES.items() if name not in kept}
+        if missing:
+            kept |= {name: fresh_token(size) for name, size in missing.items()}
+            write_privately(file, json.dumps(kept))
         return kept
 
 

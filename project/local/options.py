@@ -29,6 +29,7 @@ class Options:
     is_live: bool
     exits_when_settled: bool
     is_json: bool
+    has_flower: bool = False
     markets: int | None = None
 
 
@@ -53,6 +54,7 @@ def read_options(arguments: Sequence[str], *, root: Path) -> Options:
         is_live=chosen.live,
         exits_when_settled=chosen.exit_when_settled,
         is_json=chosen.json,
+        has_flower=chosen.flower,
         markets=chosen.markets,
     )
 
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="DIR", help="where everything is kept (default: .local/ in the checkout)")
     add("--workers", type=_workers, default=1, metavar="N", help="multiplies the children that fetch")
     add("--no-beat", action="store_true", help="start no scheduler")
+    add("--flower", action="store_true", help="start Flower beside the desk, on a free port of this machine")
     add("--live", action="store_true", help="use the real vendors instead of the recorded world")
     add("--exit-when-settled", action="store_true", help="play the recorded world to its end, report, stop")
     add("--json", action="store_true", help="with --exit-when-settled: the report as the last line of stdout")

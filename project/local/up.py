@@ -16,6 +16,7 @@ from typing import Any
 
 from apps.backups.embedded import EmbeddedError, ToolMissing
 from project.local.desk import Desk
+from project.local.flower import check_flower
 from project.local.folder import DataFolder
 from project.local.guard import Guard
 from project.local.options import Options, read_options
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         options = read_options(arguments, root=ROOT)
         check_port(options.port)
         check_folder(options.data)
+        if options.has_flower:
+            check_flower()
         return run(options)
     except (CannotStart, EmbeddedError, ToolMissing) as error:
         return _refuse(str(error))

@@ -18,6 +18,7 @@ def test_without_options_the_desk_plays_the_recorded_world_on_port_8000_in_the_c
     options = read_options([], root=ROOT)
     assert (options.port, options.speed, options.data, options.workers) == (8000, 60.0, ROOT / ".local", 1)
     assert (options.has_beat, options.is_live, options.exits_when_settled, options.is_json) == (True, False, False, False)
+    assert not options.has_flower
 
 
 def test_every_option_is_heard():
@@ -25,6 +26,10 @@ def test_every_option_is_heard():
     options = read_options(words, root=ROOT)
     assert (options.port, options.speed, options.data, options.workers) == (9000, 120.0, Path("/d"), 3)
     assert (options.has_beat, options.exits_when_settled, options.is_json) == (False, True, True)
+
+
+def test_flower_is_started_when_it_is_wanted():
+    assert read_options(["--flower"], root=ROOT).has_flower
 
 
 def test_a_relative_data_folder_is_the_callers(tmp_path, monkeypatch):
