@@ -24,6 +24,7 @@ UNKNOWN: dict[str, dict[str, Any]] = {
     "celery": {"last_heartbeat": None, "queued": None},
     "sources": {"sources": None, "stale": None},
     "backups": {"last_backup": None},
+    "schedules": {"schedules": None, "overdue": None},
 }
 
 

@@ -20,6 +20,7 @@ from apps.forecasts import selectors as forecasts
 from apps.monitoring import selectors
 from apps.monitoring.database import database_figures
 from apps.monitoring.probing import ask_all, with_statement_limit
+from apps.monitoring.queue_metrics import QUEUE_PARTS
 from apps.monitoring.queues import queue_depths
 from apps.sources import selectors as sources
 
@@ -144,14 +145,16 @@ def audit_trail() -> Iterator[Metric]:
 
 
 def breakers() -> Iterator[Metric]:
-    """The breaker of every source: 0 closed, 1 half open, 2 open."""
+    """The breaker of every source, and the pace at which it is asked at most."""
     state = GaugeMetricFamily("circuit_breaker_state", "0 closed, 1 half open, 2 open.", labels=["source"])
+    pace = GaugeMetricFamily("pace_per_minute", "Calls a minute that a source's limiter allows now.", labels=["source"])
     for breaker in sources.list_breakers():
         state.add_metric([breaker.slug], BREAKER_STATES[breaker.phase.replace("-", "_")])
-    yield state
+        pace.add_metric([breaker.slug], breaker.per_minute)
+    yield from (state, pace)
 
 
-PARTS: tuple[Part, ...] = (queues, connections, failures, ages, audit_trail, breakers)
+PARTS: tuple[Part, ...] = (queues, connections, failures, ages, audit_trail, breakers, *QUEUE_PARTS)
 
 
 def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -17,6 +17,7 @@ from apps.backups import selectors as backups
 from apps.core.clock import monotonic_s
 from apps.forecasts import selectors as forecasts
 from apps.forecasts.forecasters import book
+from apps.jobs import selectors as jobs
 from apps.markets import selectors as markets
 from apps.monitoring.database import database_figures
 from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX_S, is_fresh, limit_s
@@ -38,7 +39,12 @@ def readiness_probes() -> Mapping[str, Probe]:
 
 def all_probes(*, now: datetime) -> Mapping[str, Probe]:
     """Return every check of the health page by the name under which it is shown."""
-    asking_the_database = {"recent_predictions": recent_predictions, "sources": source_freshness, "backups": latest_backup}
+    asking_the_database = {
+        "recent_predictions": recent_predictions,
+        "sources": source_freshness,
+        "backups": latest_backup,
+        "schedules": schedules,
+    }
     return {
         **readiness_probes(),
         "paper_trading": paper_trading,
@@ -137,5 +143,20 @@ def latest_backup(*, now: datetime) -> Check:
         figures={
             "age_max_s": BACKUP_AGE_MAX.total_seconds(),
             "age_s": None if made_at is None else (now - made_at).total_seconds(),
+        },
+    )
+
+
+def schedules(*, now: datetime) -> Check:
+    """Every schedule that is on can run and has succeeded lately; a new one is given as long as an old one."""
+    found = jobs.schedule_standings(now=now, next_runs=0)
+    overdue = [standing for standing in found if standing.is_overdue]
+    return Check(
+        is_healthy=not overdue,
+        shown={"schedules": len(found), "overdue": [standing.name for standing in overdue]},
+        figures={
+            "silent_s": {standing.name: standing.silent_s and round(standing.silent_s, 1) for standing in overdue},
+            "alert_after_s": {standing.name: standing.alert_after_s for standing in overdue},
+            "faults": {standing.name: standing.fault for standing in overdue if standing.fault},
         },
     )

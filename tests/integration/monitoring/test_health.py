@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from apps.jobs.models import Schedule
 from apps.markets.models import Market
 from apps.monitoring import services
 from apps.sources import services as sources
@@ -24,6 +26,7 @@ CHECKS = {
     "celery": {"status", "last_heartbeat", "queued"},
     "sources": {"status", "sources", "stale"},
     "backups": {"status", "last_backup"},
+    "schedules": {"status", "schedules", "overdue"},
 }
 
 
@@ -93,6 +96,22 @@ def test_a_source_of_books_may_be_silent_while_no_market_takes_orders(running_de
     assert nobody.get("/health").json()["checks"]["sources"]["stale"] == []
     Source.objects.filter(slug="polymarket_gamma").update(last_success_at=now - timedelta(days=1))
     assert nobody.get("/health").json()["checks"]["sources"]["stale"] == ["polymarket_gamma"]
+
+
+def test_a_schedule_that_has_not_succeeded_for_too_long_is_named(running_desk, nobody, staff, now):
+    every_minute = IntervalSchedule.objects.create(every=1, period="minutes")
+    PeriodicTask.objects.create(name="settle", task="tasks.settle.due", interval=every_minute)
+    Schedule.objects.create(name="settle", last_success_at=now)
+    assert nobody.get("/health").json()["checks"]["schedules"] == {"status": "healthy", "schedules": 1, "overdue": []}
+    PeriodicTask.objects.update(date_changed=now - timedelta(days=1))
+    Schedule.objects.update(last_success_at=now - timedelta(minutes=11))
+    answer = nobody.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
+    assert answer.json()["checks"]["schedules"] == {"status": "unhealthy", "schedules": 1, "overdue": ["settle"]}
+    figures = staff.get("/health/detailed").json()["checks"]["schedules"]["figures"]
+    assert figures["alert_after_s"] == {"settle": 600.0}
+    PeriodicTask.objects.update(enabled=False)
+    assert nobody.get("/health").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/health", "/health/detailed", "/metrics", "/api/metrics", "/risk/status"])

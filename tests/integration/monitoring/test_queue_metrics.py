@@ -1,0 +1,66 @@
+"""What Prometheus reads of the queue, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from apps.jobs.models import Schedule
+from apps.monitoring import queue_metrics
+from tests.integration.jobs.queue_rows import make_job
+from tests.integration.monitoring.test_metrics import families
+
+
+@pytest.fixture
+def now():
+    return datetime.now(tz=UTC)
+
+
+@pytest.fixture
+def busy(transactional_db, now):
+    """A queue with something in every state, and a schedule that has been silent for a day."""
+    make_job(queue="fetch", next_try_at=now - timedelta(seconds=60))
+    make_job(queue="fetch", next_try_at=now + timedelta(hours=1))
+    make_job("running", queue="fetch")
+    make_job("parked", queue="money")
+    make_job(
+        "done", queue="money", next_try_at=now - timedelta(seconds=4), started_at=now - timedelta(seconds=1), finished_at=now
+    )
+    every = IntervalSchedule.objects.create(every=1, period="minutes")
+    PeriodicTask.objects.create(name="settle", task="tasks.settle.due", interval=every)
+    PeriodicTask.objects.update(date_changed=now - timedelta(days=2))
+    Schedule.objects.create(name="settle", last_success_at=now - timedelta(days=1), last_slot_at=now, last_lateness_s=0.25)
+
+
+def test_rows_waits_and_schedules_are_told(busy, ops):
+    found = families(ops.get("/metrics"))
+    assert found["jobs"] == {
+        ("fetch", "queued"): 1, ("fetch", "later"): 1, ("fetch", "running"): 1, ("fetch", "parked"): 0,
+        ("money", "queued"): 0, ("money", "later"): 0, ("money", "running"): 0, ("money", "parked"): 1,
+    }  # fmt: skip
+    assert found["jobs_oldest_wait_seconds"]["fetch",] == pytest.approx(60, abs=15)
+    assert found["jobs_oldest_wait_seconds"]["money",] == 0
+    assert found["job_wait_seconds"] == {("0.5", "money"): pytest.approx(3), ("0.95", "money"): pytest.approx(3)}
+    assert found["job_run_seconds"]["0.5", "money"] == pytest.approx(1)
+    assert found["schedule_lateness_seconds"] == {("settle",): 0.25}
+    assert found["schedule_success_age_seconds"]["settle",] == pytest.approx(86_400, abs=30)
+    assert found["schedule_overdue"] == {("settle",): 1}
+
+
+def test_every_source_has_its_pace(transactional_db, clean_redis, ops):
+    found = families(ops.get("/metrics"))
+    assert set(found["pace_per_minute"]) == set(found["circuit_breaker_state"])
+    assert all(pace > 0 for pace in found["pace_per_minute"].values())
+
+
+def test_a_scrape_asks_one_statement_a_part_and_two_for_schedules(busy):
+    counts = {}
+    for part in queue_metrics.QUEUE_PARTS:
+        with CaptureQueriesContext(connection) as asked:
+            list(part())
+        counts[part.__name__] = len(asked)
+    assert counts == {"job_rows": 1, "job_times": 1, "schedules": 2}
