@@ -63,6 +63,7 @@ from apps.resilience.hooks import (
 from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
 from apps.resilience.limiters import Limiter
+from apps.resilience.paced import PacedItem, PacedLine, PacedQueue
 from apps.resilience.paced_slot import PaidSlot, allowing, slot_of_header
 from apps.resilience.perf import (
     PerfMonitor,
@@ -97,6 +98,8 @@ from apps.resilience.stores.figures_redis import (
 )
 from apps.resilience.stores.memory import MemoryStore
 from apps.resilience.stores.memory_cache import MemoryCache
+from apps.resilience.stores.paced_memory import MemoryPaced
+from apps.resilience.stores.paced_redis import RedisPaced
 from apps.resilience.stores.redis import RedisStore
 from apps.resilience.stores.redis_cache import RedisCache
 
@@ -150,6 +153,7 @@ __all__ = [
     "Loaded",
     "MemoryCache",
     "MemoryFigures",
+    "MemoryPaced",
     "MemoryStore",
     "MultiOutcome",
     "NotBelieved",
@@ -158,6 +162,9 @@ __all__ = [
     "Pace",
     "PaceExceeded",
     "PaceState",
+    "PacedItem",
+    "PacedLine",
+    "PacedQueue",
     "PaidSlot",
     "PerfMonitor",
     "PerfReport",
@@ -166,6 +173,7 @@ __all__ = [
     "RedirectRefused",
     "RedisCache",
     "RedisFigures",
+    "RedisPaced",
     "RedisStore",
     "Refused",
     "Request",

@@ -42,10 +42,11 @@ def slot_of_header(header: object) -> PaidSlot | None:
     """Read what `as_header` wrote; None for anything else, so that a forged header pays for nothing."""
     if not isinstance(header, Mapping) or not isinstance(header.get("source"), str):
         return None
-    figures = {name: header.get(name) for name in FIGURES}
-    if not all(type(figure) is int and 0 <= figure < 2**53 for figure in figures.values()):
+    figures = [figure for name in FIGURES if type(figure := header.get(name)) is int and 0 <= figure < 2**53]
+    if len(figures) < len(FIGURES):
         return None
-    return PaidSlot(source=header["source"], **figures)
+    at_us, interval_us, slowdowns = figures
+    return PaidSlot(source=header["source"], at_us=at_us, interval_us=interval_us, slowdowns=slowdowns)
 
 
 class Allowance:

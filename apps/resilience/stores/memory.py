@@ -141,7 +141,7 @@ class MemoryStore:
     async def look_breaker(self, key: str) -> BreakerState:
         """Return the breaker's state without changing it."""
         with self._lock:
-            return replace(self._kept.get(key, Kept()).breaker, seen_us=self._now_us())
+            return replace(self._kept.get(key, Kept()).breaker, seen_us=self.now_us())
 
     async def reset(self, key: str) -> None:
         """Close the breaker of `key` and forget its limiter's adaptations, pauses and lessons."""
@@ -156,12 +156,13 @@ class MemoryStore:
             self._kept.clear()
 
     def _of(self, key: str) -> Kept:
-        now_us = self._now_us()
+        now_us = self.now_us()
         kept = self._kept.get(key)
         if kept is None or now_us - kept.used_us > TTL_US:
             kept = self._kept[key] = Kept()
         kept.used_us = now_us
         return kept
 
-    def _now_us(self) -> int:
+    def now_us(self) -> int:
+        """Return the present on this store's clock, in microseconds."""
         return int(self._clock.now_s() * MICROSECONDS)
