@@ -38,4 +38,8 @@ ROUTES = {
     "tasks.backup.*": {"queue": QUEUE_NAMES.backup},
     "tasks.upkeep.*": {"queue": QUEUE_NAMES.upkeep},
     "tasks.monitor.*": {"queue": QUEUE_NAMES.upkeep},
+    "tasks.jobs.*": {"queue": QUEUE_NAMES.upkeep},
 }
+
+# Tasks that ask one source and wait for its pace outside of the workers (`tasks/pacing.py`).
+PACED: frozenset[str] = frozenset()

@@ -1,0 +1,115 @@
+"""The broker's transport with a door: a raw message that is not fit is dropped and counted before Celery unpacks it.
+
+Celery's own transport lets an exception of an unreadable message end the worker's loop, and gives the message back.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import structlog
+from celery import current_app
+from kombu.transport import redis as stock
+from prometheus_client import Counter
+
+from apps.core import clock
+from tasks.envelopes import Unfit, check_broadcast, check_message
+from tasks.queues import QUEUE_NAMES
+from tasks.shapes import Shape, shape_of
+
+log = structlog.get_logger(__name__)
+
+DROPPED = Counter(
+    "messages_dropped_total", "Messages that were dropped because no part of the desk can have sent them.", ["reason"]
+)
+OUR_QUEUES = frozenset(name.encode() for name in QUEUE_NAMES.names())
+PRIORITY_MARK = stock.Channel.sep.encode()
+CELERYS_OWN = "celery."  # canvas and clean-up tasks that the desk never sends
+SHOWN_BYTES = 200
+
+
+def count_dropped(reason: str, *, queue: str = "", start: bytes = b"", **more: str) -> None:
+    """Count a message that was dropped and say so in the log, with how it began."""
+    DROPPED.labels(reason=reason).inc()
+    log.warning("message_dropped", reason=reason, queue=queue, start=repr(start[:SHOWN_BYTES]), **more)
+
+
+class CheckedRedis(stock.PrefixedStrictRedis):
+    """kombu's client; what it pops from one of our queues is looked at."""
+
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        """Return the server's answer; a popped message that is unfit looks like an empty queue."""
+        answer = super().parse_response(connection, command_name, **options)
+        if command_name != "BRPOP" or not answer:
+            return answer
+        return answer if _is_fit(*answer) else None
+
+    def pubsub(self, **options: Any) -> CheckedPubSub:
+        """Return the listener for messages to all workers."""
+        return CheckedPubSub(self.connection_pool, global_keyprefix=self.global_keyprefix, **options)
+
+
+class CheckedPubSub(stock.PrefixedRedisPubSub):
+    """kombu's listener; what was broadcast is looked at."""
+
+    def parse_response(self, *args: Any, **options: Any) -> Any:
+        """Return what came; a broadcast that is unfit looks like nothing."""
+        answer = super().parse_response(*args, **options)
+        if not answer or answer[0] not in (b"message", b"pmessage"):
+            return answer
+        try:
+            check_broadcast(answer[-1])
+        except Unfit as unfit:
+            count_dropped(unfit.reason, queue="broadcast", start=answer[-1])
+            return None
+        return answer
+
+
+class CheckedChannel(stock.Channel):
+    """kombu's channel with our client."""
+
+    def _get_client(self) -> Any:
+        super()._get_client()  # type: ignore[misc]  # refuses a redis-py that is too old
+        return partial(CheckedRedis, global_keyprefix=self.global_keyprefix)
+
+
+class CheckedTransport(stock.Transport):
+    """The transport for `redis://` and `rediss://`."""
+
+    Channel = CheckedChannel
+
+
+class CheckedSentinelChannel(CheckedChannel, stock.SentinelChannel):
+    """The channel of a server that Sentinel names."""
+
+
+class CheckedSentinelTransport(stock.SentinelTransport):
+    """The transport for `sentinel://`."""
+
+    Channel = CheckedSentinelChannel
+
+
+def _is_fit(key: bytes, raw: bytes) -> bool:
+    queue = key.split(PRIORITY_MARK, 1)[0]
+    if queue not in OUR_QUEUES:
+        return True  # an answer to a remote control command; its reader is a person's tool
+    try:
+        check_message(raw, shape_of=shape_of_task, now=clock.now())
+    except Unfit as unfit:
+        count_dropped(unfit.reason, queue=queue.decode(), start=raw)
+        return False
+    return True
+
+
+def shape_of_task(name: str) -> Shape | None:
+    """Return what the registered task `name` takes, or None when there is no such task."""
+    task = None if name.startswith(CELERYS_OWN) else current_app.tasks.get(name)
+    return None if task is None else _shape(task)
+
+
+@cache
+def _shape(task: Any) -> Shape:
+    limits = (task.time_limit, task.soft_time_limit)
+    # The bell of a batch task carries nothing: what its body takes are rows.
+    return Shape(time_limits=limits) if getattr(task, "batch_size", 0) else shape_of(task.run, time_limits=limits)

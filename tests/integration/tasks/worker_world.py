@@ -1,0 +1,151 @@
+"""A real worker over the test's own database and broker, and a look into the rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+from apps.core import clock
+from apps.jobs import services as jobs
+from apps.jobs.models import Job
+from project.celery import app
+from project.local.processes import Worker
+from tasks.jobs import reconcile_step
+from tests.integration.tasks import clockwork_tasks
+from tests.integration.tasks.clockwork_tasks import MARKS
+
+ROOT = Path(__file__).resolve().parents[3]
+APP = "tests.integration.tasks.clockwork_app"
+QUEUE = "upkeep"
+
+
+def dsn() -> str:
+    values = connection.settings_dict
+    return f"postgres://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
+
+
+def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Ask on a session of our own: the test's may have been cut."""
+    with psycopg.connect(dsn(), autocommit=True, application_name="clockwork-test") as session:
+        cursor = session.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+class RunningWorker:
+    """One worker process and its children."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def children(self) -> list[int]:
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = 60) -> int:
+        return self.process.wait(timeout_s)
+
+    def end(self) -> None:
+        """End it and its children by pid, whatever state they are in."""
+        pids = [*self.children(), self.pid]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+@contextmanager
+def worker(folder: Path, *, concurrency: int = 1, name: str = "clock", **variables: str) -> Iterator[RunningWorker]:
+    """Run a worker of the queue `upkeep` until the block ends."""
+    found = launch(folder, concurrency=concurrency, name=name, **variables)
+    try:
+        wait_until(lambda: "ready." in found.text() or found.process.poll() is not None, 60, lambda: found.text()[-3000:])
+        yield found
+    finally:
+        found.end()
+
+
+def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variables: str) -> RunningWorker:
+    command = list(Worker(name, (QUEUE,), concurrency).command())
+    command[command.index("-A") + 1] = APP
+    own = {
+        "DATABASE_URL": dsn(),
+        "REDIS_URL": settings.BROKER_REDIS_URL,
+        "ENVIRONMENT": "test",
+        "PROCESS_TYPE": "worker",
+        "LOG_FORMAT": "console",
+        "PYTHONPATH": str(ROOT),
+    }
+    log = folder / f"{name}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, "--loglevel", "INFO"],
+            env={**os.environ, **own, **variables},
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    return RunningWorker(process, log)
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float, tell: Callable[[], Any] = lambda: "") -> None:
+    until_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < until_s, f"it did not come to pass: {tell()}"
+        time.sleep(0.05)
+
+
+def prepare() -> None:
+    query(MARKS)
+    query("TRUNCATE clockwork_mark")
+    assert clockwork_tasks.mark.name in app.tasks
+
+
+def enqueue(task: str, **kwargs: Any) -> str:
+    own = {name: kwargs.pop(name) for name in ("attempts_max", "scope", "deadline_at", "key") if name in kwargs}
+    return jobs.enqueue(task=task, kwargs=kwargs, queue=QUEUE, now=clock.now(), by="test", **own).job_id
+
+
+def job(job_id: str) -> Job:
+    return Job.objects.get(id=job_id)
+
+
+def states() -> dict[str, int]:
+    return dict(query("SELECT state, count(*) FROM jobs_job GROUP BY state"))
+
+
+def marks(name: str | None = None) -> list[tuple[str, str, int]]:
+    found = query("SELECT job, note, pid FROM clockwork_mark ORDER BY at")
+    return [row for row in found if name is None or row[0] == name]
+
+
+def wait_for_end(timeout_s: float = 60, tell: Callable[[], Any] = lambda: "") -> None:
+    """Wait until no job is queued or running, with the caretaker looking after them as in beat."""
+    next_look_s = 0.0
+    until_s = time.monotonic() + timeout_s
+    while {"queued", "running"} & states().keys():
+        assert time.monotonic() < until_s, f"jobs remain: {states()} {tell()}"
+        if time.monotonic() >= next_look_s:
+            next_look_s = time.monotonic() + reconcile_step()
+        time.sleep(0.1)
