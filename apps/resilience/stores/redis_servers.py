@@ -23,6 +23,7 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+from redis.sentinel import SentinelConnectionPool as WaitingSentinelConnectionPool
 
 SCHEME = "sentinel://"
 SENTINEL_PORT = 26379
@@ -87,8 +88,17 @@ def client(url: str, **options: Any) -> redis.Redis:
     address = sentinel_address(url)
     once = {"retry": Retry(NoBackoff(), 0)}
     sentinel = Sentinel(list(address.sentinels), sentinel_kwargs=address.sentinel_login() | once)  # type: ignore[no-untyped-call]
-    found: redis.Redis = sentinel.master_for(address.master, **address.login(), **options)  # type: ignore[no-untyped-call]
-    return found
+    found = _WaitingSentinelPool(address.master, sentinel, **address.login(), **options)  # type: ignore[no-untyped-call]
+    return redis.Redis.from_pool(found)
+
+
+class _WaitingSentinelPool(WaitingSentinelConnectionPool):
+    """Connections to the master for code that waits; closing it lets go of the Sentinels too."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            self.sentinel_manager.close()
 
 
 class _SentinelPool(SentinelConnectionPool):
