@@ -1,0 +1,96 @@
+"""Which bells look lost: by counting, never by guessing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.jobs.lost_bells import PATIENCE, Waiting, Wish, silent_batches, silent_singles
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LONG_AGO = NOW - PATIENCE
+
+
+def waiting(**changes) -> Waiting:
+    values = {"queue": "fetch", "task": "t", "source": "", "is_batch": False, "unrung": 0, "stale": 0, "latest_bell_at": LONG_AGO}
+    return Waiting(**{**values, **changes})
+
+
+def singles(*groups, rows_max=1000, depths=None, paced=None):
+    return silent_singles(groups, depths=depths or {}, paced=paced or {}, rows_max=rows_max)
+
+
+def test_jobs_that_have_as_many_messages_are_not_rung_for():
+    assert singles(waiting(stale=10), depths={"fetch": 10}) == []
+
+
+def test_what_outnumbers_the_messages_is_rung_for_again():
+    assert singles(waiting(stale=10), depths={"fetch": 7}) == [Wish(queue="fetch", source=None, count=3)]
+    assert singles(waiting(stale=10), depths={"money": 50}) == [Wish(queue="fetch", source=None, count=10)]
+
+
+def test_what_was_never_rung_for_is_rung_for_whatever_the_queue_holds():
+    assert singles(waiting(unrung=4, stale=10), depths={"fetch": 50}) == [Wish(queue="fetch", source=None, count=4)]
+
+
+def test_messages_that_wait_for_their_source_count_for_its_jobs_alone():
+    groups = (waiting(source="newsapi", stale=30), waiting(source="", stale=5))
+    assert singles(*groups, paced={"newsapi": 30}) == [Wish(queue="fetch", source=None, count=5)]
+    assert singles(*groups, paced={"newsapi": 20}, depths={"fetch": 4}) == [
+        Wish(queue="fetch", source=None, count=1),
+        Wish(queue="fetch", source="newsapi", count=6),
+    ]
+
+
+def test_a_paced_source_whose_messages_are_all_gone_is_rung_for_with_the_others():
+    assert singles(waiting(source="newsapi", stale=30)) == [Wish(queue="fetch", source=None, count=30)]
+
+
+def test_one_look_rings_no_more_than_its_bound():
+    assert singles(waiting(unrung=5000), rows_max=1000) == [Wish(queue="fetch", source=None, count=1000)]
+
+
+groups = st.lists(
+    st.builds(
+        waiting,
+        queue=st.sampled_from(["fetch", "money"]),
+        task=st.sampled_from("abc"),
+        source=st.sampled_from(["", "newsapi"]),
+        is_batch=st.booleans(),
+        unrung=st.integers(0, 50),
+        stale=st.integers(0, 50),
+    ),
+    max_size=6,
+)
+
+
+@given(groups, st.integers(0, 100), st.integers(0, 100))
+def test_never_more_bells_than_waiting_jobs_and_never_fewer_than_are_lost_for_certain(found, depth, paced):
+    wishes = silent_singles(found, depths={"fetch": depth}, paced={"newsapi": paced}, rows_max=10_000)
+    for queue in ("fetch", "money"):
+        jobs = sum(group.unrung + group.stale for group in found if group.queue == queue and not group.is_batch)
+        unrung = sum(group.unrung for group in found if group.queue == queue and not group.is_batch)
+        rung = sum(wish.count for wish in wishes if wish.queue == queue)
+        assert unrung <= rung <= jobs
+
+
+def batches(*groups):
+    return silent_batches(groups, now=NOW)
+
+
+def test_a_batch_gets_one_bell_for_all_its_rows():
+    rows = (waiting(is_batch=True, stale=500), waiting(is_batch=True, source="newsapi", stale=500))
+    assert batches(*rows) == [("fetch", "t")]
+
+
+def test_a_batch_whose_latest_bell_is_fresh_gets_none():
+    fresh = NOW - PATIENCE + timedelta(milliseconds=1)
+    assert batches(waiting(is_batch=True, stale=500, latest_bell_at=fresh)) == []
+    assert batches(waiting(is_batch=True, unrung=1, stale=500, latest_bell_at=fresh)) == [("fetch", "t")]
+
+
+def test_single_jobs_and_batches_are_not_mixed_up():
+    assert batches(waiting(stale=500)) == []
+    assert singles(waiting(is_batch=True, stale=500)) == []
