@@ -31,19 +31,26 @@ QUIET_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bell:
-    """One message: `job_id` names the row of single work; a batch task's bell names none."""
+    """One message: `job_id` names the row of single work; a batch task's bell names none.
+
+    `source`, `tenant` and `priority` say for whose slot the message of a paced task waits, and in which place.
+    """
 
     task: str
     queue: str | None = None
     job_id: str = ""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    tenant: str = ""
+    priority: int = 0
 
     def options(self) -> dict[str, Any]:
         """Build what Celery is told besides the name. What waits for a row does not expire: the row decides."""
         options: dict[str, Any] = {"kwargs": dict(self.kwargs), "retry": False}
         if self.queue is None:
             return options | {"expires": EXPIRY_S}
-        headers = {JOB_HEADER: self.job_id} if self.job_id else {}
+        named = {JOB_HEADER: self.job_id, "source": self.source, "tenant": self.tenant, "priority": self.priority}
+        headers = {name: value for name, value in named.items() if value}
         return options | {"queue": self.queue, "headers": headers}
 
 

@@ -54,7 +54,7 @@ def replay(*, job_id: str, by: str, now: datetime) -> None:
     job.start_by = job.deadline_at = job.finished_at = None
     job.reason = job.trace = ""
     job.save()
-    ring_all(bells_for([(job.id, job.task, job.queue)]))
+    ring_all(bells_for([(job.id, job.task, job.queue, job.source, job.tenant, job.priority)]))
 
 
 @transaction

@@ -96,16 +96,24 @@ def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
         cursor.execute(INSERT, {**columns, "now": now, "by": by[:120]})
         new_ids = [job_id for (job_id,) in cursor.fetchall()]
     known = set(new_ids)
-    ring_all(bells_for([(job_id, job.task, job.queue) for job_id, job in rows if job_id in known and _is_due(job, now)]))
+    due = [(job_id, job) for job_id, job in rows if job_id in known and _is_due(job, now)]
+    ring_all(bells_for([(job_id, job.task, job.queue, job.source, job.tenant, job.priority) for job_id, job in due]))
     return new_ids
 
 
-def bells_for(rows: Sequence[tuple[str, str, str]]) -> list[Bell]:
-    """Return the bells for rows of (id, task, queue): one for each single job, one for all rows of a batch task."""
+def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]]) -> list[Bell]:
+    """Return the bells for rows of (id, task, queue, source, tenant, priority).
+
+    It is one for each single job, and one for all rows of a batch task.
+    """
     bells: dict[tuple[str, str, str], Bell] = {}
-    for job_id, task, queue in rows:
-        of = "" if is_batch(task) else job_id
-        bells[task, queue, of] = Bell(task=task, queue=queue, job_id=of)
+    for job_id, task, queue, source, tenant, priority in rows:
+        if is_batch(task):
+            bells[task, queue, ""] = Bell(task=task, queue=queue)
+        else:
+            bells[task, queue, job_id] = Bell(
+                task=task, queue=queue, job_id=job_id, source=source, tenant=tenant, priority=priority
+            )
     return list(bells.values())
 
 

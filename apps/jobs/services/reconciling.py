@@ -63,7 +63,7 @@ RING_SINGLES = """
           AND task <> ALL(%(batch_tasks)s)
           AND CASE WHEN %(source)s::text IS NULL THEN source <> ALL(%(paced)s) ELSE source = %(source)s::text END
         ORDER BY rung_at IS NOT NULL, priority DESC, next_try_at LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING id, task, queue
+    RETURNING id, task, queue, source, tenant, priority
 """
 # The row that is due last is claimed last: while it waits, it remembers when the bell was rung.
 RING_BATCH = """
@@ -110,10 +110,10 @@ def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: dat
         cursor.execute(WAITING, values)
         groups = [_group(row) for row in cursor.fetchall()]
         values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
-        rows: list[tuple[str, str, str]] = []
+        rows: list[tuple[str, str, str, str, str, int]] = []
         for queue, task in silent_batches(groups, now=now):
             cursor.execute(RING_BATCH, {"now": now, "task": task, "limit": ROWS_MAX})
-            rows.append(("", task, queue))
+            rows.append(("", task, queue, "", "", 0))
         for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
             cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
             rows.extend(cursor.fetchall())
