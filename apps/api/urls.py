@@ -4,7 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from apps.api.schema import DocsView, SchemaView
-from apps.api.views import house, money, news, opinion, store
+from apps.api.views import house, money, news, opinion, queue, store
 
 router = SimpleRouter()
 router.register("sources", store.SourceViewSet, "source")
@@ -28,6 +28,8 @@ router.register("settlements", money.SettlementViewSet, "settlement")
 router.register("audit", house.AuditEventViewSet, "audit-event")
 router.register("backups", house.BackupViewSet, "backup")
 router.register("tenants", house.TenantViewSet, "tenant")
+router.register("dead-letters", queue.DeadLetterViewSet, "dead-letter")
+router.register("schedules", queue.ScheduleViewSet, "schedule")
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),

@@ -20,6 +20,10 @@ QUANTILES = (0.5, 0.95)
 # Quantiles of more rows would tell the same and cost more.
 NEWEST_MAX = 2_000
 NEXT_RUNS = 3
+LETTER = (
+    "id", "task", "kwargs", "queue", "source", "tenant", "schedule", "slot_at", "state", "reason", "attempts", "made_at", "made_by",
+    "finished_at",
+)  # fmt: skip
 
 # Each state is asked for by the partial index that holds just its rows.
 DEPTHS = """
@@ -87,9 +91,11 @@ def dead_letters(*, limit: int, with_trace: bool = False) -> tuple[DeadLetter, .
     return tuple(_dead_letter(row, with_trace=with_trace) for row in (rows if with_trace else rows.defer("trace"))[:limit])
 
 
-def dead_letters_table() -> QuerySet[Job, Any]:
+def dead_letters_table(*, with_trace: bool = False) -> QuerySet[Job, Any]:
     """Return the rows of dead letters, those that were discarded too, for lists to filter."""
-    return Job.objects.filter(state__in=("parked", "discarded")).order_by("-finished_at", "-id").values()
+    rows = Job.objects.filter(state__in=("parked", "discarded")).order_by("-finished_at", "-id")
+    shown: QuerySet[Job, Any] = rows.values(*LETTER, "trace") if with_trace else rows.values(*LETTER)
+    return shown
 
 
 def schedule_standings(*, now: datetime, next_runs: int = NEXT_RUNS) -> tuple[ScheduleStanding, ...]:

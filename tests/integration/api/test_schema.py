@@ -16,7 +16,7 @@ def test_the_schema_is_generated_without_a_warning():
     assert schema["openapi"].startswith("3.1")
     lists = {path for path in schema["paths"] if "{" not in path}
     assert {f"/api/v1/{prefix}/" for prefix, _, _ in router.registry} <= lists
-    assert len(router.registry) == 21
+    assert len(router.registry) == 23
 
 
 def test_schema_and_page_are_for_everybody(db, nobody):
