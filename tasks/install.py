@@ -8,13 +8,14 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from tasks.schedule import DAILY, Daily, Interval, Symbols, intervals
 
-# A tick that has waited longer than this many intervals is dropped: the next one does its work.
+# A tick that has not begun for this many intervals is skipped: a newer one does its work.
 EXPIRE_AFTER_INTERVALS = 5
 EXPIRE_AT_LEAST_S = 10
+CELERYS_OWN = "celery.backend_cleanup"  # there are no results to clean up
 DESIGNED, AT_REST = "as designed", "at rest"  # how the descriptions of our own rows begin
 
 
@@ -34,12 +35,14 @@ def install_schedule(*, speed: float, symbols: Symbols, sources_on: Collection[s
             changed += _put_interval(entry, speed)
         else:
             changed += _put_daily(entry)
+    if changed:
+        PeriodicTasks.update_changed()  # bulk changes leave no mark of their own, and beats look for it
     return changed
 
 
 def _drop_retired(names: Collection[str]) -> int:
-    """Delete rows that an earlier version of the day has left behind; what staff made themselves stays."""
-    ours = Q(description__startswith=DESIGNED) | Q(description__startswith=AT_REST)
+    """Delete rows that an earlier version of the day, or Celery's own beat, left behind; what staff made stays."""
+    ours = Q(description__startswith=DESIGNED) | Q(description__startswith=AT_REST) | Q(name=CELERYS_OWN)
     gone: int = PeriodicTask.objects.filter(ours).exclude(name__in=names).delete()[0]
     return gone
 

@@ -2,6 +2,7 @@
 
 Intervals are for real vendors. The recorded world runs faster than life: entries that follow the world are divided by
 SCHEDULE_SPEED, down to one second. `prepare_desk` writes this page into django-celery-beat's tables, where staff edit it.
+Each nominal time of an entry becomes one job, of which one runs at a time (`tasks/beat.py`, docs/schedules.md).
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ def intervals(symbols: Symbols) -> tuple[Interval, ...]:
         Interval(name="settle", task="tasks.settle.due", queue=money, every_s=60),
         Interval(name="seal audit", task="tasks.upkeep.seal", queue=upkeep, every_s=30, follows_world=False),
         Interval(name="partitions", task="tasks.upkeep.partitions", queue=upkeep, every_s=3600, follows_world=False),
+        Interval(name="old jobs", task="tasks.jobs.forget", queue=upkeep, every_s=3600, follows_world=False),
         Interval(name="heartbeat", task="tasks.upkeep.heartbeat", queue=upkeep, every_s=10, follows_world=False),
     )
 

@@ -6,9 +6,10 @@ Staff edit them in admin. What cannot be run is told with its reason instead of 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -134,8 +135,15 @@ def _queue(row: PeriodicTask) -> str:
 
 def _tasks_of_the_desk() -> set[str]:
     """Return the names of our own tasks; Celery's, such as its clean-up of results, know nothing of jobs."""
+    return {name for name in _registry() if not name.startswith("celery.")}
+
+
+@cache
+def _registry() -> Mapping[str, Any]:
+    """Return Celery's tasks by name; a web process has not loaded them, it sends messages by name."""
     current_app.loader.import_default_modules()
-    return {name for name in current_app.tasks if not name.startswith("celery.")}
+    tasks: Mapping[str, Any] = current_app.tasks
+    return tasks
 
 
 def _rhythm(row: PeriodicTask) -> Rhythm:

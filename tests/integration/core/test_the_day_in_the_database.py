@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
+from apps.jobs.definitions import read_definitions
 from tasks.install import install_schedule
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +56,27 @@ def test_a_source_that_goes_off_takes_its_ticks_along_and_brings_them_back():
     assert install() == 0
     assert install(on=RECORDED | {"kalshi"}) == 2
     assert PeriodicTask.objects.get(name="catalogue of kalshi").enabled
+
+
+def test_every_entry_of_the_day_can_run():
+    install(on=RECORDED | {"kalshi", "manifold", "goalserve", "football_data", "newsapi", "reddit", "binance"}, speed=120)
+    found = read_definitions()
+    assert found.unusable == ()
+    assert len(found.usable) == PeriodicTask.objects.count() > 25
+
+
+def test_putting_a_tick_to_rest_leaves_the_mark_that_beats_look_for():
+    install(on=RECORDED | {"kalshi"})
+    marked = PeriodicTasks.last_change()
+    install()
+    assert PeriodicTasks.last_change() > marked
+    marked = PeriodicTasks.last_change()
+    assert install() == 0
+    assert PeriodicTasks.last_change() == marked
+
+
+def test_what_celerys_own_beat_left_goes():
+    every = IntervalSchedule.objects.create(every=300, period="seconds")
+    PeriodicTask.objects.create(name="celery.backend_cleanup", task="celery.backend_cleanup", interval=every)
+    install()
+    assert not PeriodicTask.objects.filter(name="celery.backend_cleanup").exists()
