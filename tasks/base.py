@@ -20,6 +20,7 @@ from apps.core.errors import Broken, Expected
 from apps.jobs.types import ClaimedJob
 from apps.monitoring import services as monitoring
 from tasks import running
+from tasks.pacing import allowance
 from tasks.queues import QUEUE_NAMES
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,8 @@ class DeskTask(Task):  # type: ignore[type-arg]  # celery-types has it generic, 
             super().__call__(*args, **kwargs)
             return
         try:
-            self.work(self.request.get(JOB_HEADER), args, kwargs)
+            with allowance(self.request):
+                self.work(self.request.get(JOB_HEADER), args, kwargs)
         except MemoryError as error:
             # As itself it would end the worker's main process: Celery takes it for its own.
             raise OutOfMemory(f"{self.name} ran out of memory") from error

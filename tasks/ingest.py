@@ -9,6 +9,7 @@ from celery import shared_task
 from apps.core import clock
 from apps.markets import services as markets
 from tasks.base import ACTOR, DeskTask
+from tasks.pacing import send_many
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.catalogue")
@@ -25,8 +26,14 @@ def books(*, source: str, **_: Any) -> None:
 
 @shared_task(base=DeskTask, name="tasks.ingest.candles")
 def candles(*, source: str, symbols: str, **_: Any) -> None:
-    """Read the bars of a source's instruments, named with spaces between."""
-    markets.refresh_instruments(source=source, symbols=symbols.split(), now=clock.now(), by=ACTOR)
+    """Have the bars of a source's instruments read, named with spaces between: each in its own slot of the source."""
+    send_many(candles_of.name, [{"source": source, "symbol": symbol} for symbol in symbols.split()], source=source)
+
+
+@shared_task(base=DeskTask, name="tasks.ingest.candles_of")
+def candles_of(*, source: str, symbol: str, **_: Any) -> None:
+    """Read the bars of one instrument."""
+    markets.refresh_candles(source=source, symbol=symbol, now=clock.now(), by=ACTOR)
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.odds")

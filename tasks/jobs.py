@@ -12,6 +12,8 @@ from redis.exceptions import RedisError
 from apps.core import clock
 from apps.jobs import services as jobs
 from apps.monitoring.queues import queue_depths
+from apps.resilience import StoreUnavailable
+from apps.sources.selectors import count_waiting
 from tasks.base import DeskTask
 
 log = structlog.get_logger(__name__)
@@ -26,11 +28,11 @@ def reconcile_step() -> float:
     While the broker is away no bell would arrive: depths are not known, and nothing is rung.
     """
     try:
-        depths = queue_depths()
-    except (RedisError, OSError) as error:
+        depths, paced = queue_depths(), count_waiting()
+    except (RedisError, OSError, StoreUnavailable) as error:
         log.warning("caretaker_waits_for_broker", error=type(error).__name__)
         return LOOK_AGAIN_AFTER_S
-    done = jobs.reconcile(depths=depths, now=clock.now())
+    done = jobs.reconcile(depths=depths, paced=paced, now=clock.now())
     if done.rerung or done.freed or done.parked:
         log.info("caretaker_looked", rerung=done.rerung, freed=done.freed, parked=done.parked)
     return LOOK_EVERY_S

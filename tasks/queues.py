@@ -42,4 +42,12 @@ ROUTES = {
 }
 
 # Tasks that ask one source and wait for its pace outside of the workers (`tasks/pacing.py`).
-PACED: frozenset[str] = frozenset()
+PACED = frozenset(
+    {
+        "tasks.ingest.catalogue",
+        "tasks.ingest.books",
+        "tasks.ingest.candles_of",
+        "tasks.ingest.odds",
+        "tasks.ingest.match_results",
+    }
+)

@@ -44,7 +44,8 @@ def act(request: HttpRequest, slug: str, deed: str) -> HttpResponse:
     if deed not in DEEDS:
         raise Http404
     reason = request.POST.get("reason", "").strip()[:REASON_LENGTH].replace("\x00", "")
-    wish = Wish(source=slug, by=f"staff:{request.user.get_username()}", now=now(), reason=reason)
+    per_minute = request.POST.get("per_minute", "").strip()
+    wish = Wish(source=slug, by=f"staff:{request.user.get_username()}", now=now(), reason=reason, per_minute=per_minute)
     try:
         is_good, said = DEEDS[deed](wish)
     except NotFound:

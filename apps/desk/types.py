@@ -122,11 +122,49 @@ class WindowRow:
     calls_saved: int
     per_minute: float
     per_minute_published: int
+    per_minute_set: int | None
     cache_hits: int
     cache_asked: int
     fetches: int
     failures: int
     quarantined: int
+
+
+BEHIND_AFTER_S = 30.0  # a worker that is there takes what is due within a second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One queue: its rows, its messages (None while the broker is away), and how the last hour went."""
+
+    name: str
+    waiting: int
+    later: int
+    running: int
+    parked: int
+    messages: int | None
+    oldest_wait_s: float | None
+    done: int
+    wait_p50_s: float | None
+    wait_p95_s: float | None
+    run_p50_s: float | None
+    run_p95_s: float | None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that is due has waited for too long."""
+        return self.oldest_wait_s is not None and self.oldest_wait_s > BEHIND_AFTER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacedRow:
+    """One source for whose pace work waits, with how much of it is whose."""
+
+    source: str
+    waiting: int
+    tenants: tuple[tuple[str, int], ...]
+    per_minute: float | None
+    per_minute_published: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

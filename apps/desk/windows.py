@@ -15,6 +15,7 @@ from apps.resilience import CacheStatistics
 from apps.sources import selectors, services
 from apps.sources.selectors import SourceStanding
 
+DIGITS_MAX = 9
 PAUSE_REASON = "paused at the desk"
 
 
@@ -26,6 +27,7 @@ class Wish:
     by: str
     now: datetime
     reason: str = ""
+    per_minute: str = ""
 
 
 def window_rows(*, now: datetime) -> tuple[WindowRow, ...]:
@@ -60,6 +62,7 @@ def _row(standing: SourceStanding, *, now: datetime) -> WindowRow:
         calls_saved=standing.breaker.calls_saved,
         per_minute=standing.breaker.per_minute,
         per_minute_published=standing.breaker.per_minute_published,
+        per_minute_set=view.per_minute_set,
         cache_hits=standing.cache.hits,
         cache_asked=standing.cache.hits + standing.cache.misses,
         fetches=standing.fetches,
@@ -99,10 +102,22 @@ def refresh(wish: Wish) -> tuple[bool, str]:
     return True, f"{forgotten} cached answers forgotten, {rung} ticks rung"
 
 
+def set_pace(wish: Wish) -> tuple[bool, str]:
+    """Let the source be called so often a minute at most; nothing given: as published."""
+    if not wish.per_minute:
+        services.set_pace(source=wish.source, per_minute=None, by=wish.by, now=wish.now)
+        return True, "pace as published"
+    if not wish.per_minute.isascii() or not wish.per_minute.isdigit() or len(wish.per_minute) > DIGITS_MAX:
+        return False, "calls a minute are a whole number"
+    services.set_pace(source=wish.source, per_minute=int(wish.per_minute), by=wish.by, now=wish.now)
+    return True, f"at most {int(wish.per_minute)} calls a minute"
+
+
 DEEDS: Mapping[str, Callable[[Wish], tuple[bool, str]]] = {
     "check": check,
     "pause": pause,
     "resume": resume,
     "reset": reset,
+    "pace": set_pace,
     "refresh": refresh,
 }

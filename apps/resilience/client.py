@@ -14,7 +14,7 @@ from apps.resilience.exchange import Request, Response, check_request
 from apps.resilience.hooks import Hook
 from apps.resilience.keeping import Keeper
 from apps.resilience.layers import Layers, Transport
-from apps.resilience.limiter import MINUTE_S, PaceState
+from apps.resilience.limiter import PaceState
 from apps.resilience.policy import Policy
 from apps.resilience.ports import Store
 from apps.resilience.session import CONNECTIONS, CONNECTIONS_PER_HOST
@@ -103,10 +103,9 @@ class Client:
         """Return the state of the limiter of `key`."""
         return await self._store.look_pace(key)
 
-    async def set_pace(self, key: str, per_minute: float | None) -> None:
-        """Let no process that shares the store call `key` more often than so, whatever else allows it; None lifts that."""
-        interval_us = 0 if per_minute is None else math.ceil(MINUTE_S * MICROSECONDS / per_minute)
-        await self._store.set_override(key, interval_us)
+    async def set_interval(self, key: str, interval_s: float | None) -> None:
+        """Let nobody who shares the store call `key` more often than each `interval_s`, whatever allows it; None lifts that."""
+        await self._store.set_override(key, 0 if interval_s is None else math.ceil(interval_s * MICROSECONDS))
 
     async def reset(self, key: str) -> None:
         """Close the breaker of `key` by hand and let its pace start afresh: here at once, elsewhere within a second."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from unfold.forms import ActionForm
 
 from apps.core.clock import now
-from apps.core.errors import Conflict
+from apps.core.errors import Conflict, DeskError
 from apps.core.read_only import ReadOnlyAdmin
 from apps.sources import services
 from apps.sources.models import AnalystCall, FetchCall, FetchLog, Quarantine, Source
@@ -17,13 +20,20 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+class PaceForm(ActionForm):
+    """The actions of the sources, with the number that setting a pace needs."""
+
+    per_minute = forms.IntegerField(label="Calls a minute", min_value=1, max_value=1_000_000, required=False)
+
+
 @admin.register(Source)
 class SourceAdmin(ReadOnlyAdmin):
     """Every source; its state is changed by the actions, which are audited."""
 
-    list_display = ("slug", "name", "state", "state_reason", "last_success_at", "last_error_at", "last_error")
+    list_display = ("slug", "name", "state", "state_reason", "pace_per_minute", "last_success_at", "last_error_at", "last_error")
     list_filter = ("state",)
-    actions = ("pause_chosen", "resume_chosen", "check_chosen", "close_breakers")
+    actions = ("pause_chosen", "resume_chosen", "check_chosen", "close_breakers", "set_paces")
+    action_form = PaceForm
 
     @admin.action(description="Pause: fetch nothing until resumed", permissions=["act"])
     def pause_chosen(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
@@ -58,6 +68,23 @@ class SourceAdmin(ReadOnlyAdmin):
         for source in queryset:
             services.reset_breaker(source=source.slug, by=_actor(request), now=now())
         messages.success(request, f"{len(queryset)} breakers closed.")
+
+    @admin.action(description="Set the pace: calls a minute at most; empty: as published", permissions=["act"])
+    def set_paces(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        """Set how often a minute the chosen sources are called at most, in all processes from their next call on."""
+        try:
+            per_minute = PaceForm.base_fields["per_minute"].clean(request.POST.get("per_minute"))
+        except ValidationError:
+            messages.error(request, "Calls a minute are a whole number of at least 1, or empty.")
+            return
+        said = f"at most {per_minute} calls a minute" if per_minute else "pace as published"
+        for source in queryset:
+            try:
+                services.set_pace(source=source.slug, per_minute=per_minute, by=_actor(request), now=now())
+            except DeskError as refusal:
+                messages.error(request, str(refusal))
+            else:
+                messages.success(request, f"{source.name}: {said}.")
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Acting on sources needs Django's permission to change them, which the read-only form does not use."""

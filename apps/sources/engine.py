@@ -10,6 +10,7 @@ import atexit
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import wait
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import Histogram
 
+from apps.core.db import let_go
 from apps.core.errors import DeskError
 from apps.resilience import (
     AttemptFinished,
@@ -44,6 +46,7 @@ T = TypeVar("T")
 EngineKey = tuple[int, str, frozenset[HostPort]]
 log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT_S = 5.0
+LONG_WAIT_S = 1.0
 LIMITER_WAIT = Histogram(
     "rate_limiter_wait_seconds",
     "Time that an attempt waited for its slot.",
@@ -76,9 +79,14 @@ class Engine:
         return Client(store=store, cache=self.cache, hooks=hooks, before_request=before, allowed_hosts=allowed_hosts)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` in the loop and wait for its result; what interrupts the waiting cancels the work."""
+        """Run `work` in the loop and wait for its result; what interrupts the waiting cancels the work.
+
+        A wait that becomes long holds no database connection: the caller's is closed after a second.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            if not wait([future], LONG_WAIT_S).done:
+                let_go()
             return future.result()
         finally:
             future.cancel()

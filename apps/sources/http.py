@@ -45,11 +45,13 @@ __all__ = [
     "peek",
     "performance",
     "reset",
+    "set_paces",
     "shut_down",
 ]
 
 T = TypeVar("T")
 Load = Callable[[Cached | None], Awaitable[Loaded]]
+MICROSECONDS = 1_000_000
 CORRELATION_NAMES = ("correlation_id", "request_id", "task_id")
 
 
@@ -169,6 +171,25 @@ def look(slugs: Sequence[str]) -> dict[str, tuple[BreakerState, PaceState]]:
         return list(await asyncio.gather(*(both(slug) for slug in slugs)))
 
     return dict(zip(slugs, home.run(all_of_them()), strict=True))
+
+
+def set_paces(paces: Mapping[str, int | None]) -> None:
+    """Set for each of these vendors how often a minute it may be called at most; None lifts that."""
+    home = engine()
+
+    async def work() -> None:
+        await asyncio.gather(*(home.client.set_interval(slug, _interval_s(slug, paces[slug])) for slug in paces))
+
+    home.run(work())
+
+
+def _interval_s(slug: str, per_minute: int | None) -> float | None:
+    """Return the published interval, stretched as the quota is cut down: it leaves as much free for late calls."""
+    vendor = registry.vendor_of(slug)
+    quota = registry.quota_of(vendor)
+    if per_minute is None or per_minute >= quota:
+        return None
+    return registry.connection_of(vendor).pace.interval_us / MICROSECONDS * quota / per_minute
 
 
 def reset(slug: str) -> None:

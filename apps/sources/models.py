@@ -19,10 +19,14 @@ class Source(models.Model):
     last_error_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
+    pace_per_minute = models.IntegerField(
+        null=True, blank=True, help_text="calls a minute at most, set by staff; empty: as published"
+    )
 
     class Meta:
         ordering = ("slug",)
         constraints = (
+            models.CheckConstraint(condition=models.Q(pace_per_minute__gte=1), name="source_pace_is_positive"),
             models.CheckConstraint(condition=models.Q(state__in=SOURCE_STATES), name="source_state_is_known"),
             models.CheckConstraint(condition=models.Q(state="on") | ~models.Q(state_reason=""), name="closed_source_says_why"),
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
 
-from apps.resilience import BreakerState, CacheStatistics, PaceState, PerfReport
+from apps.resilience import BreakerState, CacheStatistics, PacedLine, PaceState, PerfReport
 from apps.sources import http, registry
 from apps.sources.models import FetchLog, Quarantine, Source
+from apps.sources.pacing import paced_queue
 from apps.sources.types import SourceState
 
 STANDING_PERIOD = timedelta(hours=1)
@@ -29,6 +31,7 @@ class SourceView:
     last_success_at: datetime | None
     last_error_at: datetime | None
     last_error: str
+    per_minute_set: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,19 @@ def list_breakers() -> tuple[BreakerView, ...]:
     return tuple(_breaker_view(slug, breaker, pace) for slug, (breaker, pace) in http.look(registry.slugs()).items())
 
 
+def list_waiting() -> list[PacedLine]:
+    """Return how much work waits for slots outside of the workers, by source and tenant. Raises StoreUnavailable."""
+    return paced_queue().waiting()
+
+
+def count_waiting() -> dict[str, int]:
+    """Return how much work waits for slots outside of the workers, by source. Raises StoreUnavailable."""
+    counts: Counter[str] = Counter()
+    for line in list_waiting():
+        counts[line.source] += line.count
+    return dict(counts)
+
+
 def list_standings(*, now: datetime) -> tuple[SourceStanding, ...]:
     """Return how every source stands, by slug."""
     since = now - STANDING_PERIOD
@@ -204,7 +220,7 @@ def _breaker_view(slug: str, breaker: BreakerState, pace: PaceState) -> BreakerV
         phase=breaker.phase.value,
         failures=breaker.failures,
         calls_saved=breaker.saved,
-        per_minute=quota * published_us / max(pace.interval_us, published_us),
+        per_minute=quota * published_us / max(pace.interval_us, pace.learned.floor_us, pace.override_us, published_us),
         per_minute_published=quota,
     )
 
@@ -231,4 +247,5 @@ def _view(row: Source) -> SourceView:
         last_success_at=row.last_success_at,
         last_error_at=row.last_error_at,
         last_error=row.last_error,
+        per_minute_set=row.pace_per_minute,
     )

@@ -110,7 +110,7 @@ class _Look:
         return [
             NewJob(
                 task=of.task, queue=of.queue, kwargs=of.kwargs, scope=of.scope, priority=of.priority, start_by=start_by,
-                schedule=of.name, slot_at=slot_at,
+                schedule=of.name, slot_at=slot_at, source=str(of.kwargs.get("source", "")),
             )
             for slot_at in self.verdict.taken
         ]  # fmt: skip

@@ -13,6 +13,7 @@ from apps.sources.services.fetching import (
 )
 from apps.sources.services.forgetting import forget_old_fetches
 from apps.sources.services.keeping import ensure_sources, force_refresh, pause, reset_breaker, resume, self_check
+from apps.sources.services.pacing import push_paces, set_pace
 from apps.sources.services.screening import screen
 from apps.sources.services.sports import fetch_match_results, fetch_odds
 from apps.sources.services.tickers import fetch_tickers
@@ -35,8 +36,10 @@ __all__ = [
     "force_refresh",
     "forget_old_fetches",
     "pause",
+    "push_paces",
     "reset_breaker",
     "resume",
     "screen",
     "self_check",
+    "set_pace",
 ]
