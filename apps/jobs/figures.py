@@ -93,6 +93,7 @@ class ScheduleStanding:
     grace_s: int | None = None
     alert_after_s: float | None = None
     last_success_at: datetime | None = None
+    success_age_s: float | None = None
     last_slot_at: datetime | None = None
     last_lateness_s: float | None = None
     silent_s: float | None = None

@@ -21,8 +21,8 @@ QUANTILES = (0.5, 0.95)
 NEWEST_MAX = 2_000
 NEXT_RUNS = 3
 LETTER = (
-    "id", "task", "kwargs", "queue", "source", "tenant", "schedule", "slot_at", "state", "reason", "attempts", "made_at", "made_by",
-    "finished_at",
+    "id", "task", "kwargs", "queue", "source", "tenant", "schedule", "slot_at", "state", "reason", "attempts", "made_at",
+    "made_by", "finished_at",
 )  # fmt: skip
 
 # Each state is asked for by the partial index that holds just its rows.
@@ -178,6 +178,7 @@ def _standing(of: Definition, row: Schedule, now: datetime, next_runs: int) -> S
         grace_s=row.grace_s,
         alert_after_s=None if alert is None else alert.total_seconds(),
         last_success_at=row.last_success_at,
+        success_age_s=_seconds_between(row.last_success_at, now),
         last_slot_at=row.last_slot_at,
         last_lateness_s=row.last_lateness_s,
         silent_s=max(0.0, (now - since).total_seconds()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -139,6 +140,17 @@ def ages() -> Iterator[Metric]:
         yield gauge("backup_age_seconds", "Age of the newest backup.", (moment - backup).total_seconds())
 
 
+def paced() -> Iterator[Metric]:
+    """Work that waits outside the workers for slots of its source."""
+    waiting = GaugeMetricFamily("paced_waiting", "Work that waits for slots of a source.", labels=["source"])
+    counts: Counted[str] = Counted()
+    for line in sources.list_waiting():
+        counts[line.source] += line.count
+    for source, count in sorted(counts.items()):
+        waiting.add_metric([source], count)
+    yield waiting
+
+
 def audit_trail() -> Iterator[Metric]:
     """Events that no seal covers yet."""
     yield gauge("audit_unsealed_events", "Audit events that wait for a seal.", audit.unsealed_count())
@@ -154,7 +166,7 @@ def breakers() -> Iterator[Metric]:
     yield from (state, pace)
 
 
-PARTS: tuple[Part, ...] = (queues, connections, failures, ages, audit_trail, breakers, *QUEUE_PARTS)
+PARTS: tuple[Part, ...] = (queues, connections, failures, ages, audit_trail, breakers, paced, *QUEUE_PARTS)
 
 
 def gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

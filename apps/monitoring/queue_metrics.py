@@ -38,15 +38,14 @@ def job_times() -> Iterator[Metric]:
 
 def schedules() -> Iterator[Metric]:
     """How late each schedule's latest job began, and how long ago one succeeded."""
-    moment = now()
     late = GaugeMetricFamily("schedule_lateness_seconds", "From the slot to the begin of the latest job.", labels=["schedule"])
     age = GaugeMetricFamily("schedule_success_age_seconds", "Since a job of the schedule succeeded.", labels=["schedule"])
     overdue = GaugeMetricFamily("schedule_overdue", "1 when it has not succeeded for too long.", labels=["schedule"])
-    for standing in jobs.schedule_standings(now=moment, next_runs=0):
+    for standing in jobs.schedule_standings(now=now(), next_runs=0):
         if standing.last_lateness_s is not None:
             late.add_metric([standing.name], standing.last_lateness_s)
-        if standing.last_success_at is not None:
-            age.add_metric([standing.name], (moment - standing.last_success_at).total_seconds())
+        if standing.success_age_s is not None:
+            age.add_metric([standing.name], standing.success_age_s)
         overdue.add_metric([standing.name], float(standing.is_overdue))
     yield from (late, age, overdue)
 

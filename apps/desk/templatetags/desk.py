@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ register = template.Library()
 
 NOTHING = "–"  # also for "", which a template gives for a part of nothing
 MINUS = "−"
+ARGUMENTS_LENGTH_MAX = 160
 
 
 @register.filter
@@ -64,6 +66,23 @@ def moment(value: datetime | str | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{} UTC">{} UTC</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S}", f"{utc:%H:%M:%S}"
     )
+
+
+@register.filter
+def brief(seconds: Any) -> str:
+    """Write a duration that may be far below a second: 4 ms, 1.2 s, then as `span` does."""
+    if seconds is None or seconds == "":
+        return NOTHING
+    if abs(seconds) < 0.9995:
+        return f"{abs(seconds) * 1000:.0f} ms"
+    return f"{abs(seconds):.1f} s" if abs(seconds) < 9.95 else span(seconds)
+
+
+@register.filter
+def arguments(values: Mapping[str, Any]) -> str:
+    """Write what a task is called with: `source yahoo, symbols AAPL MSFT`, cut where it gets long."""
+    text = ", ".join(f"{name} {value}" for name, value in values.items())
+    return text if len(text) <= ARGUMENTS_LENGTH_MAX else f"{text[:ARGUMENTS_LENGTH_MAX]}…"
 
 
 @register.filter

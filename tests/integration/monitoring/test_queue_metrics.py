@@ -11,6 +11,8 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from apps.jobs.models import Schedule
 from apps.monitoring import queue_metrics
+from apps.resilience import PacedItem
+from apps.sources.pacing import pace_of, paced_queue
 from tests.integration.jobs.queue_rows import make_job
 from tests.integration.monitoring.test_metrics import families
 
@@ -55,6 +57,14 @@ def test_every_source_has_its_pace(transactional_db, clean_redis, ops):
     found = families(ops.get("/metrics"))
     assert set(found["pace_per_minute"]) == set(found["circuit_breaker_state"])
     assert all(pace > 0 for pace in found["pace_per_minute"].values())
+
+
+def test_what_waits_for_a_pace_is_told_by_source(transactional_db, clean_redis, ops):
+    items = [PacedItem(id=str(number), source="alphavantage", body="{}") for number in range(30)]
+    offers = paced_queue().offer_many(items, pace_of("alphavantage"))
+    waiting = sum(not offer.goes_now for offer in offers)
+    assert 0 < waiting < 31
+    assert families(ops.get("/metrics"))["paced_waiting"] == {("alphavantage",): waiting}
 
 
 def test_a_scrape_asks_one_statement_a_part_and_two_for_schedules(busy):
