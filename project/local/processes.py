@@ -50,10 +50,10 @@ def web_command(address: str) -> tuple[str, ...]:
 
 
 def beat_command() -> tuple[str, ...]:
-    """Return beat's command line after `python -m`; schedules are in the database, so it needs no files."""
+    """Return beat's command line after `python -m`; schedules are in the database, so it needs no files and may run twice."""
     return (
         *("celery", "-A", "project", "beat", "--pidfile="),
-        *("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
+        *("--scheduler", "tasks.beat:SlotScheduler"),
     )
 
 

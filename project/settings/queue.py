@@ -73,8 +73,8 @@ CELERY_WORKER_SEND_TASK_EVENTS = False  # two more messages a task; Flower asks 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our own structured logging stays
 # When the broker was lost, running tasks go on: their rows are theirs as long as their leases are renewed.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_BEAT_SCHEDULER = "tasks.beat:SlotScheduler"  # any number of beats; a slot becomes one job (docs/schedules.md)
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds between looks at most: so long an edit of the schedule takes
 
 # --- Database sessions of workers -----------------------------------------------------------------------------------------
 # Django's fix-up closes the connection after each task; reuse plus the connection hook in tasks/base.py keeps one session

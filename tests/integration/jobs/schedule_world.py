@@ -19,7 +19,8 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 
 def every(name: str, every_s: float, *, known_since: datetime = START, **more) -> PeriodicTask:
     """Make a schedule that comes each `every_s` seconds."""
-    interval, _ = IntervalSchedule.objects.get_or_create(every=round(every_s * 1_000_000), period="microseconds")
+    number, period = (int(every_s), "seconds") if every_s == int(every_s) else (round(every_s * 1_000_000), "microseconds")
+    interval, _ = IntervalSchedule.objects.get_or_create(every=number, period=period)
     return _made(name, known_since, interval=interval, **more)
 
 
