@@ -38,7 +38,7 @@ def _refuse_unfit(name: object, value: object) -> None:
         if path == "name" and looks_secret(text):
             raise WrongJob(f"{field} looks like a secret: pass an id and let the task read it", field=field)
     try:
-        json.dumps(value, allow_nan=False).encode()
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, UnicodeEncodeError) as error:
         raise WrongJob(f"{field} is no JSON: {error}", field=field) from error
 

@@ -62,7 +62,7 @@ def silent_singles(
             old[place] += group.stale
             unrung[place] += group.unrung
     wishes = []
-    for (queue, source), count in sorted(old.items(), key=str):
+    for (queue, source), count in sorted(old.items(), key=lambda item: (item[0][0], item[0][1] or "")):
         messages = depths.get(queue, 0) + (paced[source] if source is not None else 0)
         lost = unrung[queue, source] + max(0, count - messages)
         if lost:

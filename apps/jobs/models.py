@@ -69,7 +69,7 @@ class Job(Claimable):
                 name="job_out_of_time",
             ),
         )
-        ordering = ("-made_at", "-id")
+        ordering = ("-id",)  # ids sort by the time of their making
 
     def __str__(self) -> str:
         return f"{self.task} {self.state}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 
-from apps.monitoring.models import DeadLetter, TaskFailure
-from apps.monitoring.types import DeadLetterView, FailureView
+from apps.jobs import selectors as jobs
+from apps.monitoring.models import TaskFailure
+from apps.monitoring.types import FailureView
 
 # Expected errors are answers, not failures: they are kept for reading and left out of the counts that must be zero.
 HARMLESS_KINDS = ("expected", "transient")
@@ -36,25 +36,4 @@ def recent_failures(*, limit: int) -> tuple[FailureView, ...]:
 
 def parked_count() -> int:
     """Return how many dead letters wait for a person."""
-    return DeadLetter.objects.filter(state="parked").count()
-
-
-def dead_letters(*, state: str = "parked", limit: int = 100) -> tuple[DeadLetterView, ...]:
-    """Return dead letters in `state`, newest first."""
-    return tuple(
-        DeadLetterView(
-            id=row.id,
-            task=row.task,
-            kwargs=row.kwargs,
-            reason=row.reason,
-            attempts=row.attempts,
-            state=row.state,
-            parked_at=row.parked_at,
-        )
-        for row in DeadLetter.objects.filter(state=state).order_by("-parked_at", "-id")[:limit]
-    )
-
-
-def dead_letters_table() -> QuerySet[DeadLetter, Any]:
-    """Return the rows that lists show."""
-    return DeadLetter.objects.values("id", "task", "reason", "attempts", "state", "parked_at", "ended_at", "ended_by")
+    return jobs.parked_count()

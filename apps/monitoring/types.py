@@ -19,19 +19,6 @@ class FailureView:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterView:
-    """Work that was parked."""
-
-    id: str
-    task: str
-    kwargs: Mapping[str, Any]
-    reason: str
-    attempts: int
-    state: str
-    parked_at: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class Check:
     """The answer of one health check: whether it holds, what all may see, what staff may see besides."""

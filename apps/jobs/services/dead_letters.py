@@ -10,9 +10,9 @@ from apps.audit import services as audit
 from apps.core.bell import ring_all
 from apps.core.db import transaction
 from apps.core.masking import masked, masked_text
+from apps.jobs.batching import bells_for
 from apps.jobs.errors import JobNotFound, JobNotParked
 from apps.jobs.models import Job
-from apps.jobs.services.enqueuing import bells_for
 from apps.jobs.states import moved
 
 REASON_LENGTH_MAX = 300

@@ -12,24 +12,21 @@ from apps.core.claims import Claim
 from apps.core.commands import first_line
 from apps.core.db import transaction, transaction_required
 from apps.core.masking import masked_text, masked_trace
+from apps.jobs.fence import HELD, held_by, refuse_stale
 from apps.jobs.models import Schedule
-from apps.jobs.services.holding import refuse_stale
 from apps.jobs.states import next_try
 from apps.jobs.types import ClaimedJob, JobState
 
 REASON_LENGTH_MAX = 300
-HELD = "jobs_job.id = held.id AND state = 'running' AND fencing_token = held.token"
 LET_GO = "lease_owner = '', lease_until = NULL"
 FINISH = f"""
     UPDATE jobs_job SET state = 'done', finished_at = %(now)s, reason = %(reason)s, trace = '', {LET_GO}
-    FROM unnest(%(ids)s::text[], %(tokens)s::bigint[]) AS held (id, token)
     WHERE {HELD} RETURNING schedule, slot_at, started_at
 """
 MOVE = f"""
     UPDATE jobs_job SET state = %(state)s, next_try_at = %(next_try_at)s, finished_at = %(finished_at)s, reason = %(reason)s,
         trace = %(trace)s, attempts = attempts - %(returned)s, postponements = postponements + %(returned)s,
         rung_at = NULL, {LET_GO}
-    FROM (VALUES (%(id)s::text, %(token)s::bigint)) AS held (id, token)
     WHERE {HELD}
 """
 
@@ -78,14 +75,13 @@ def postpone(*, claim: Claim, until: datetime, now: datetime, reason: str = "") 
 
 def _move(claim: Claim, *, returned: int = 0, **changes: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(MOVE, {"id": claim.id, "token": claim.token, "returned": returned, **changes})
+        cursor.execute(MOVE, {"returned": returned, **changes, **held_by([claim])})
         refuse_stale([claim], cursor.rowcount)
 
 
 def _finish(claims: Sequence[Claim], *, reason: str, now: datetime) -> None:
-    held: dict[str, Any] = {"ids": [claim.id for claim in claims], "tokens": [claim.token for claim in claims]}
     with connection.cursor() as cursor:
-        cursor.execute(FINISH, {"now": now, "reason": reason[:REASON_LENGTH_MAX], **held})
+        cursor.execute(FINISH, {"now": now, "reason": reason[:REASON_LENGTH_MAX], **held_by(claims)})
         ended = cursor.fetchall()
     refuse_stale(claims, len(ended))
     for schedule, slot_at, started_at in ended:

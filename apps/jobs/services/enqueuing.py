@@ -9,10 +9,10 @@ from typing import Any
 from django.db import connection
 
 from apps.core import ids
-from apps.core.bell import Bell, ring_all
+from apps.core.bell import ring_all
 from apps.core.db import transaction, transaction_required
 from apps.jobs.arguments import as_json
-from apps.jobs.batching import is_batch
+from apps.jobs.batching import bells_for, is_batch
 from apps.jobs.errors import WrongJob
 from apps.jobs.models import Job
 from apps.jobs.types import Enqueued, NewJob
@@ -99,22 +99,6 @@ def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
     due = [(job_id, job) for job_id, job in rows if job_id in known and _is_due(job, now)]
     ring_all(bells_for([(job_id, job.task, job.queue, job.source, job.tenant, job.priority) for job_id, job in due]))
     return new_ids
-
-
-def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]]) -> list[Bell]:
-    """Return the bells for rows of (id, task, queue, source, tenant, priority).
-
-    It is one for each single job, and one for all rows of a batch task.
-    """
-    bells: dict[tuple[str, str, str], Bell] = {}
-    for job_id, task, queue, source, tenant, priority in rows:
-        if is_batch(task):
-            bells[task, queue, ""] = Bell(task=task, queue=queue)
-        else:
-            bells[task, queue, job_id] = Bell(
-                task=task, queue=queue, job_id=job_id, source=source, tenant=tenant, priority=priority
-            )
-    return list(bells.values())
 
 
 def _is_due(job: NewJob, now: datetime) -> bool:

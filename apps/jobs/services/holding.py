@@ -8,18 +8,15 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from apps.core.claims import Claim, StaleLease, lease_end
+from apps.core.claims import Claim, lease_end
 from apps.core.db import transaction, transaction_required
+from apps.jobs.fence import HELD, held_by, refuse_stale
 from apps.jobs.models import Job
 
 NOTE_LENGTH_MAX = 200
-RENEW = """
-    UPDATE jobs_job SET lease_until = %(lease_until)s
-    FROM unnest(%(ids)s::text[], %(tokens)s::bigint[]) AS held (id, token)
-    WHERE jobs_job.id = held.id AND state = 'running' AND fencing_token = held.token
-"""
+RENEW = f"UPDATE jobs_job SET lease_until = %(lease_until)s WHERE {HELD}"
 # Share: others may look, and whoever wants to take the job over waits until this transaction has ended.
-CHECK = "SELECT 1 FROM jobs_job WHERE id = %s AND state = 'running' AND fencing_token = %s FOR SHARE"
+CHECK = f"SELECT 1 FROM jobs_job WHERE {HELD} FOR SHARE"
 
 
 @transaction
@@ -33,7 +30,7 @@ def renew_batch(*, claims: Sequence[Claim], now: datetime) -> None:
     """Hold all these claims for another lease, or none. Raises StaleLease when one of them is stale."""
     until = lease_end(now=now, lease_s=settings.JOB_LEASE_S)
     with connection.cursor() as cursor:
-        cursor.execute(RENEW, {"lease_until": until, "ids": [c.id for c in claims], "tokens": [c.token for c in claims]})
+        cursor.execute(RENEW, {"lease_until": until, **held_by(claims)})
         refuse_stale(claims, cursor.rowcount)
 
 
@@ -44,7 +41,7 @@ def check(*, claim: Claim) -> None:
     Raises StaleLease.
     """
     with connection.cursor() as cursor:
-        cursor.execute(CHECK, [claim.id, claim.token])
+        cursor.execute(CHECK, held_by([claim]))
         refuse_stale([claim], len(cursor.fetchall()))
 
 
@@ -53,10 +50,3 @@ def note_progress(*, job_id: str, done: int, total: int | None, note: str, now: 
     """Write down how far a running job is; `total` is None while nobody knows it. A job that is not running is left alone."""
     running = Job.objects.filter(id=job_id, state="running")
     running.update(progress_done=done, progress_total=total, progress_note=note[:NOTE_LENGTH_MAX], progress_at=now)
-
-
-def refuse_stale(claims: Sequence[Claim], good: int) -> None:
-    """Raise StaleLease when fewer rows than claims were still held with their tokens."""
-    if good != len(claims):
-        named = ", ".join(f"{claim.id} with token {claim.token}" for claim in claims[:3])
-        raise StaleLease(f"{len(claims) - good} of {len(claims)} claims are stale: {named}")

@@ -10,9 +10,8 @@ from django.db import connection
 
 from apps.core.bell import ring_all
 from apps.core.db import durable, only_one, transaction
-from apps.jobs.batching import is_batch
+from apps.jobs.batching import bells_for, is_batch
 from apps.jobs.lost_bells import PATIENCE, Waiting, silent_batches, silent_singles
-from apps.jobs.services.enqueuing import bells_for
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 

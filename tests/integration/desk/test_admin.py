@@ -18,7 +18,7 @@ READ_ONLY = {
     *("ledger.Account", "ledger.Entry", "ledger.Posting", "ledger.Hold"),
     *("trading.Order", "trading.Fill", "trading.PaperOrder"),
     *("settlement.Settlement", "risk.Decision", "portfolio.Position", "forecasts.Forecast", "markets.Quote"),
-    *("monitoring.TaskFailure", "monitoring.DeadLetter", "backups.Backup", "backups.Restore"),
+    *("monitoring.TaskFailure", "jobs.Job", "backups.Backup", "backups.Restore"),
 }
 INSIDE_OF_ANOTHER = {"settlement.SettlementLine"}  # shown as lines of their settlement
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apps.jobs import states
 from apps.jobs.errors import IllegalMove
 from apps.jobs.states import Standing, refusal_of
-from apps.jobs.types import JOB_STATES
+from apps.jobs.types import JOB_STATES, JobState
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 moments = st.none() | st.integers(-100, 100).map(lambda seconds: NOW + timedelta(seconds=seconds))
@@ -49,7 +49,8 @@ def test_a_move_that_is_not_in_the_table_is_refused(present, to):
 
 
 def test_no_job_comes_back_from_an_end_and_every_state_is_reached():
-    reached, waiting = set(), ["queued"]
+    reached: set[JobState] = set()
+    waiting: list[JobState] = ["queued"]
     while waiting:
         state = waiting.pop()
         if state not in reached:

@@ -10,14 +10,15 @@ from django.core.management.base import CommandParser
 from apps.core import clock
 from apps.core.commands import DeskCommand
 from apps.core.errors import Invalid
-from apps.monitoring import selectors, services
+from apps.jobs import selectors, services
 
 ACTOR = "command:dead_letters"
+LIST_MAX = 100
 DEEDS = {"replay": services.replay, "discard": services.discard}
 
 
 class Command(DeskCommand):
-    """Lists parked work, sends it again, or lets it go."""
+    """Lists parked jobs, puts one back into its queue, or lets one go."""
 
     help = "List dead letters, or replay or discard one."
 
@@ -28,11 +29,11 @@ class Command(DeskCommand):
 
     def run(self, **options: Any) -> tuple[bool, dict[str, Any]]:
         """Do it. Raises Invalid without an id where one is needed."""
-        deed, letter_id = options["deed"], options["id"]
+        deed, job_id = options["deed"], options["id"]
         if deed == "list":
-            letters = selectors.dead_letters()
+            letters = selectors.dead_letters(limit=LIST_MAX)
             return True, {"parked": selectors.parked_count(), "dead_letters": [asdict(letter) for letter in letters]}
-        if not letter_id:
+        if not job_id:
             raise Invalid(f"{deed} needs the id of a dead letter", field="id")
-        DEEDS[deed](dead_letter_id=letter_id, by=ACTOR, now=clock.now())
-        return True, {"id": letter_id, "state": "replayed" if deed == "replay" else "discarded"}
+        DEEDS[deed](job_id=job_id, by=ACTOR, now=clock.now())
+        return True, {"id": job_id, "state": "queued" if deed == "replay" else "discarded"}
