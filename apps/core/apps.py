@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class CoreConfig(AppConfig):
-    """Core has no tables of its own."""
+    """Core has one table: who is in which section of one process at a time."""
 
     name = "apps.core"
     label = "core"

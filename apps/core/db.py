@@ -119,18 +119,14 @@ def _marked(function: Callable[P, R], kind: str) -> Callable[P, R]:
     return function
 
 
-@contextmanager
-def released() -> Iterator[None]:
-    """Hold no database connection while the block waits for the world. Raises InsideTransaction.
+def let_go() -> None:
+    """Close this thread's database connection because a wait for the world has become long; the next statement opens another.
 
-    The next statement opens another one (3 ms on this machine; from a pool it costs nothing). A session that holds a lock
-    of `only_one` is kept: closing it would let go of the lock. So is that of a test that runs inside a transaction.
+    That costs some milliseconds (a password is proved anew), so short waits keep it. A session that holds a lock of
+    `only_one` stays, and so does one in a transaction: nobody waits for the world there but a test.
     """
-    if in_transaction():
-        raise InsideTransaction("nobody waits for the world inside a transaction")
     if not connection.in_atomic_block and not _sections.get():
         connection.close()
-    yield
 
 
 @contextmanager

@@ -66,3 +66,17 @@ class Claimable(models.Model):
 
     class Meta:
         abstract = True
+
+
+class Section(models.Model):
+    """Who is inside a section of one process at a time, and until when; see `apps.core.sections`."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    holder = models.CharField(max_length=60)
+    until = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from apps.audit import services as audit
 from apps.core import bell
-from apps.core.db import durable, only_one, transaction
+from apps.core.db import durable, transaction
 from apps.core.errors import DeskError
+from apps.core.sections import only_one_asking
 from apps.markets.models import Candle, Instrument
 from apps.markets.restating import Compared, Doubt, doubt_of, is_adjustment
 from apps.markets.services.resolution import restate_rolled
@@ -54,7 +55,7 @@ def refresh_instruments(*, source: str, symbols: Sequence[str], now: datetime, b
     does not stop the others; the first failure is raised at the end.
     """
     counts, failures = CandleCounts(), []
-    with only_one(f"markets.instruments.{source}") as is_ours:
+    with only_one_asking(f"markets.instruments.{source}") as is_ours:
         for symbol in symbols if is_ours else ():
             try:
                 counts = counts.plus(refresh_candles(source=source, symbol=symbol, now=now, by=by))
@@ -71,7 +72,7 @@ def refresh_candles(*, source: str, symbol: str, now: datetime, by: str) -> Cand
 
     When the newest bars are adjusted (a split), the whole history is asked for, so that all of it is.
     """
-    with only_one(f"markets.candles.{source}.{symbol}") as is_ours:
+    with only_one_asking(f"markets.candles.{source}.{symbol}") as is_ours:
         if not is_ours:
             return CandleCounts()
         since = _since(source, symbol)

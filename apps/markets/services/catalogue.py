@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from apps.audit import services as audit
-from apps.core.db import durable, lock_for_transaction, only_one, transaction
+from apps.core.db import durable, lock_for_transaction, transaction
+from apps.core.sections import only_one_asking
 from apps.markets import selectors
 from apps.markets.listing import (
     TRIVIAL,
@@ -56,7 +57,7 @@ def refresh_catalogue(*, source: str, now: datetime, by: str) -> CatalogueCounts
     Awaited are closed markets, those past their close, those that ended lately, and those that a whole listing no longer
     names. Nothing is done when another is at it.
     """
-    with only_one(f"markets.catalogue.{source}") as is_ours:
+    with only_one_asking(f"markets.catalogue.{source}") as is_ours:
         if not is_ours:
             return CatalogueCounts()
         listing = sources.fetch_markets(source=source, now=now, by=by)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from apps.core.db import durable, only_one, transaction
+from apps.core.db import durable, transaction
+from apps.core.sections import only_one_asking
 from apps.markets import sports
 from apps.markets.models import Market
 from apps.markets.resolution import Situation, Waiting, judge
@@ -24,7 +25,7 @@ def refresh_match_results(*, source: str, now: datetime, by: str, keys: Sequence
 
     `keys` are sports or seasons, by default the source's own. Raises what fetches raise.
     """
-    with only_one(f"markets.matches.{source}") as is_ours:
+    with only_one_asking(f"markets.matches.{source}") as is_ours:
         if not is_ours:
             return MatchCounts()
         batch = sources.fetch_match_results(source=source, keys=keys, now=now, by=by)

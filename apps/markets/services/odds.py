@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apps.audit import services as audit
-from apps.core.db import durable, lock_for_transaction, only_one, transaction
+from apps.core.db import durable, lock_for_transaction, transaction
 from apps.core.rows import copy_rows
+from apps.core.sections import only_one_asking
 from apps.markets import sports
 from apps.markets.listing import PRICE_GRID, on_grid
 from apps.markets.models import BookmakerOdds, Market, Outcome
@@ -61,7 +62,7 @@ def refresh_odds(*, source: str, now: datetime, by: str, keys: Sequence[str] = (
 
     Nothing is done when another is at it. Raises what fetches raise.
     """
-    with only_one(f"markets.odds.{source}") as is_ours:
+    with only_one_asking(f"markets.odds.{source}") as is_ours:
         if not is_ours:
             return OddsCounts()
         batch = sources.fetch_odds(source=source, keys=keys, now=now, by=by)

@@ -12,8 +12,9 @@ from django.db import connection
 
 from apps.audit import services as audit
 from apps.core import bell
-from apps.core.db import durable, only_one, transaction
+from apps.core.db import durable, transaction
 from apps.core.rows import copy_rows
+from apps.core.sections import only_one_asking
 from apps.markets import partitions, selectors
 from apps.markets.fates import Sorted, best, sort_books
 from apps.markets.models import LatestPrice, Outcome
@@ -35,7 +36,7 @@ def refresh_books(*, source: str, now: datetime, by: str) -> BookCounts:
 
     Raises what fetching raises, UnknownSource among it.
     """
-    with only_one(f"markets.books.{source}") as is_ours:
+    with only_one_asking(f"markets.books.{source}") as is_ours:
         if not is_ours:
             return BookCounts()
         keys = selectors.outcome_keys_to_watch(now=now, sources=source_views.sources_quoted_by(source))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from apps.core.db import durable, only_one
+from apps.core.db import durable
+from apps.core.sections import only_one_asking
 from apps.news.following import Following, following
 from apps.news.services.storing import store_articles
 from apps.news.types import NewsCounts, SourcePart
@@ -34,7 +35,7 @@ def refresh_posts(*, now: datetime, by: str) -> NewsCounts:
 
 
 def _refresh(haul_name: str, *, now: datetime, by: str) -> NewsCounts:
-    with only_one(f"news.refresh.{haul_name}") as is_ours:
+    with only_one_asking(f"news.refresh.{haul_name}") as is_ours:
         if not is_ours:
             return NewsCounts()
         followed = following()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.core.db import only_one
+from apps.core.sections import only_one_asking
 from apps.markets import services
 from apps.markets.services import candles
 from apps.markets.types import CandleCounts
@@ -61,7 +61,7 @@ def other_session():
         taken, done = Event(), Event()
 
         def hold():
-            with only_one(name):
+            with only_one_asking(name):
                 taken.set()
                 done.wait(20)
             connection.close()

@@ -70,22 +70,25 @@ def test_the_admin_shows_and_changes_nothing(model, client):
     assert client.post(reverse(f"{label}_delete", args=(model.objects.first().pk,))).status_code == 403
 
 
-LOCKS = (
+SECTIONS = (
     "markets.catalogue.nowhere",
     "markets.books.nowhere",
     "markets.candles.nowhere.^GSPC",
-    "markets.roll",
-    "markets.resolve-rolled",
     "markets.odds.nowhere",
     "markets.matches.nowhere",
 )
+SESSION_LOCKS = ("markets.roll", "markets.resolve-rolled")
+ENTER = "INSERT INTO core_section (name, holder, until) VALUES (%s, 'another process', now() + interval '1 minute')"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_tick_leaves_at_once_when_another_process_is_at_it():
     """The source does not exist: the loser must not even ask it."""
     common: dict[str, Any] = {"now": NOW, "by": BY}
-    with psycopg.connect(**_database()) as other:
-        for name in LOCKS:
+    with psycopg.connect(**_database(), autocommit=True) as other:
+        for name in SECTIONS:
+            other.execute(ENTER, [name])
+        for name in SESSION_LOCKS:
             other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"only_one:{name}"])
         assert services.refresh_catalogue(source="nowhere", **common) == CatalogueCounts()
         assert services.refresh_books(source="nowhere", **common) == BookCounts()
@@ -94,7 +97,7 @@ def test_a_tick_leaves_at_once_when_another_process_is_at_it():
         assert services.resolve_rolled(**common) == 0
         assert services.refresh_odds(source="nowhere", **common) == OddsCounts()
         assert services.refresh_match_results(source="nowhere", **common) == MatchCounts()
-        other.execute("SELECT pg_advisory_unlock_all()")
+        other.execute("DELETE FROM core_section")
     with pytest.raises(UnknownSource):
         services.refresh_catalogue(source="nowhere", **common)
 

@@ -49,7 +49,7 @@ def test_a_bad_row_takes_no_neighbours_with_it(running):
 
 def test_who_is_told_to_come_again_is_put_off_and_no_attempt_is_lost(running):
     job_id = world.enqueue("clockwork.come_again", after_s=0.2)
-    world.wait_until(lambda: world.job(job_id).postponements >= 2, 30, running.text)
+    world.wait_until(lambda: world.job(job_id).postponements >= 2, 30, running.text, while_waiting=world.look_after)
     found = world.job(job_id)
     assert found.attempts <= 1
     assert "Transient: the other side is busy" in found.reason

@@ -109,11 +109,29 @@ def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variabl
     return RunningWorker(process, log)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float, tell: Callable[[], Any] = lambda: "") -> None:
+def wait_until(
+    holds: Callable[[], bool], timeout_s: float, tell: Callable[[], Any] = lambda: "", *, while_waiting: Callable[[], Any] | None = None
+) -> None:
     until_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < until_s, f"it did not come to pass: {tell()}"
+        if while_waiting is not None:
+            while_waiting()
         time.sleep(0.05)
+
+
+class Caretaker:
+    """Looks after jobs as the loop in beat does: no more often than it asks for."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + reconcile_step()
+
+
+look_after = Caretaker()
 
 
 def prepare() -> None:
@@ -141,11 +159,7 @@ def marks(name: str | None = None) -> list[tuple[str, str, int]]:
 
 
 def wait_for_end(timeout_s: float = 60, tell: Callable[[], Any] = lambda: "") -> None:
-    """Wait until no job is queued or running, with the caretaker looking after them as in beat."""
-    next_look_s = 0.0
-    until_s = time.monotonic() + timeout_s
-    while {"queued", "running"} & states().keys():
-        assert time.monotonic() < until_s, f"jobs remain: {states()} {tell()}"
-        if time.monotonic() >= next_look_s:
-            next_look_s = time.monotonic() + reconcile_step()
-        time.sleep(0.1)
+    """Wait until no job is queued or running, with the caretaker looking after them."""
+    wait_until(
+        lambda: not {"queued", "running"} & states().keys(), timeout_s, lambda: f"{states()} {tell()}", while_waiting=look_after
+    )
