@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,20 +71,11 @@ def test_queues_show_rows_messages_waits_and_what_was_done(clean_redis, staff, n
     ended = {"next_try_at": now - timedelta(seconds=8), "started_at": now - timedelta(seconds=6), "finished_at": now}
     make_job("done", now=now, queue="fetch", **ended)
     page = said(staff)
-    row = page[page.index(">fetch<") :]
-    row = row[: row.index("</tr>")]
-    for cell in (
-        'waiting">3<',
-        'for later">1<',
-        'messages">2<',
-        'running">0<',
-        'done">1<',
-        'wait, half">2.0 s<',
-        'run, 95 %">6.0 s<',
-    ):
-        assert cell in row, cell
-    assert 'oldest wait">3 m' in row
-    assert "dot bad" in page[: page.index(">fetch<")][-40:]
+    row = page[page.index('id="queue-fetch"') :]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row[: row.index("</tr>")])
+    assert cells.pop(3).startswith("3 m")
+    assert cells == ["3", "1", "2", "0", "1", "2.0 s", "2.0 s", "6.0 s", "6.0 s"]
+    assert "dot bad" in row[: row.index(">fetch<")]
 
 
 def test_running_work_shows_percent_counts_and_note(clean_redis, staff, now):
