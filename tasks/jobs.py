@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from celery import shared_task
 from django.conf import settings
+from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from apps.core import clock
@@ -18,6 +19,7 @@ from tasks.base import DeskTask
 
 log = structlog.get_logger(__name__)
 
+RERUNG = Counter("bells_rerung_total", "Bells rung again for jobs whose message was lost.")
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_AFTER_S = 5.0
 
@@ -33,6 +35,7 @@ def reconcile_step() -> float:
         log.warning("caretaker_waits_for_broker", error=type(error).__name__)
         return LOOK_AGAIN_AFTER_S
     done = jobs.reconcile(depths=depths, paced=paced, now=clock.now())
+    RERUNG.inc(done.rerung)
     if done.rerung or done.freed or done.parked:
         log.info("caretaker_looked", rerung=done.rerung, freed=done.freed, parked=done.parked)
     return LOOK_EVERY_S
