@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 
 from apps.core import clock
 from apps.core.errors import Expected
+from apps.core.progress import in_words
 from apps.core.read_only import ReadOnlyAdmin
 from apps.jobs import services
 from apps.jobs.models import Job, Schedule
@@ -30,6 +31,7 @@ class JobAdmin(ReadOnlyAdmin):
         "task",
         "queue",
         "state",
+        "progress",
         "attempts",
         "reason",
         "made_at",
@@ -43,6 +45,11 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ("state", "queue", "task", "source", "tenant")
     search_fields = ("=id", "=key", "=scope", "=schedule")
     actions = ("replay_chosen", "discard_chosen")
+
+    @admin.display(description="progress")
+    def progress(self, job: Job) -> str:
+        """How far the job is, as far as it tells."""
+        return "-" if job.progress_done is None else in_words(job.progress_done, job.progress_total, job.progress_note)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Acting on jobs, and reading their tracebacks, needs Django's permission to change them."""

@@ -16,6 +16,7 @@ from apps.backups import selectors as backups
 from apps.core.clock import monotonic_s
 from apps.core.money import as_text
 from apps.forecasts import selectors as forecasts
+from apps.jobs import selectors as jobs
 from apps.monitoring import selectors
 from apps.monitoring.apps import STARTED_S
 from apps.monitoring.database import database_figures
@@ -87,6 +88,8 @@ def house(*, now: datetime) -> dict[str, Any]:
     return {
         "timestamp": now.isoformat(),
         "queues": reachable(queue_depths),
+        "jobs": {queue: asdict(depth) for queue, depth in jobs.queue_depths(now=now).items()},
+        "schedules_overdue": [entry.name for entry in jobs.schedule_standings(now=now, next_runs=0) if entry.is_overdue],
         "database": {"connections": figures.connections, "active": figures.active, "pool_usage": figures.pool_usage_percent},
         "sources": {entry.slug: {"state": entry.state, "age_s": entry.age_s} for entry in sources.list_freshness(now=now)},
         "forecast_age_s": forecasts.latest_age_s(now=now),

@@ -74,3 +74,16 @@ def test_a_scrape_asks_one_statement_a_part_and_two_for_schedules(busy):
             list(part())
         counts[part.__name__] = len(asked)
     assert counts == {"job_rows": 1, "job_times": 1, "schedules": 2}
+
+
+def test_the_same_is_told_as_json(busy, clean_redis, ops):
+    body = ops.get("/monitoring/metrics").json()
+    assert body["jobs"]["money"] == {"queue": "money", "waiting": 0, "later": 0, "running": 0, "parked": 1, "oldest_wait_s": None}
+    assert body["jobs"]["fetch"]["running"] == 1
+    assert body["schedules_overdue"] == ["settle"]
+    assert body["dead_letters"] == 1
+
+
+def test_the_admin_tells_how_far_a_job_is(transactional_db, admin_client):
+    make_job("running", progress_done=30, progress_total=40, progress_note="dumping x")
+    assert "30 of 40 (75 %), dumping x" in admin_client.get("/admin/jobs/job/").content.decode()
