@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 BELLS_LOST = Counter("bells_lost_total", "Doorbells that could not be rung because the broker was away.", ["task"])
 JOB_HEADER = "job"
+FIRST_HEADER = "first"
 EXPIRY_S = 60
 # After a bell was lost, others are not tried for so long: a broker that is cut off costs a request one time-out, not
 # one for every bell.
@@ -33,7 +34,8 @@ QUIET_S = 1.0
 class Bell:
     """One message: `job_id` names the row of single work; a batch task's bell names none.
 
-    `source`, `tenant` and `priority` say for whose slot the message of a paced task waits, and in which place.
+    `source`, `tenant` and `priority` say for whose slot the message of a paced task waits, and in which place. One that
+    `goes_first` is put before all that wait in its queue: what was tried before has waited there already.
     """
 
     task: str
@@ -43,6 +45,7 @@ class Bell:
     source: str = ""
     tenant: str = ""
     priority: int = 0
+    goes_first: bool = False
 
     def options(self) -> dict[str, Any]:
         """Build what Celery is told besides the name. What waits for a row does not expire: the row decides."""
@@ -50,7 +53,7 @@ class Bell:
         if self.queue is None:
             return options | {"expires": EXPIRY_S}
         named = {JOB_HEADER: self.job_id, "source": self.source, "tenant": self.tenant, "priority": self.priority}
-        headers = {name: value for name, value in named.items() if value}
+        headers = {name: value for name, value in {**named, FIRST_HEADER: self.goes_first}.items() if value}
         return options | {"queue": self.queue, "headers": headers}
 
 
@@ -90,6 +93,8 @@ def _send_all(bells: Sequence[Bell]) -> None:
     if clock.monotonic_s() >= _silence.until_s:
         try:
             with current_app.producer_or_acquire() as producer:
+                # Left alone, publishing would look for a lost broker again and again for six seconds.
+                producer.connection.ensure_connection(max_retries=0)
                 for bell in bells:
                     current_app.send_task(bell.task, producer=producer, **bell.options())
                     sent += 1

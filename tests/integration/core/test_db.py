@@ -119,3 +119,91 @@ def _count(table: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         return int(cursor.fetchone()[0])
+
+
+@db.transaction
+def _make_tenant(slug: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenants_tenant (slug, id, name, currency, is_active, created_at) VALUES (%s, %s, '', 'USDC', true, now())",
+            [slug, f"tnt_{slug}"],
+        )
+
+
+@db.transaction
+def _make_two() -> None:
+    _make_tenant("first")
+    _make_tenant("second")
+
+
+class Refused(Exception):
+    pass
+
+
+def _refuse() -> None:
+    raise Refused
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_guard_is_asked_once_inside_the_outermost_transaction_and_before_its_commit():
+    seen: list[tuple[bool, int]] = []
+    with db.guarded_commits(lambda: seen.append((db.in_transaction(), _count("tenants_tenant")))):
+        _make_two()
+        assert seen == [(True, 2)]
+    _make_tenant("third")
+    assert len(seen) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_guard_that_refuses_rolls_everything_back():
+    with db.guarded_commits(_refuse), pytest.raises(Refused):
+        _make_two()
+    assert _count("tenants_tenant") == 0
+    _make_two()
+    assert _count("tenants_tenant") == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_is_lost_anyway_asks_no_guard():
+    @db.transaction
+    def lost() -> str:
+        _make_tenant("first")
+        django_transaction.set_rollback(True)
+        return "told"
+
+    with db.guarded_commits(_refuse):
+        assert lost() == "told"
+    assert _count("tenants_tenant") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_the_body_is_told_and_not_the_guards():
+    @db.transaction
+    def broken() -> None:
+        raise ValueError("body")
+
+    with db.guarded_commits(_refuse), pytest.raises(ValueError, match="body"):
+        broken()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guards_nest_and_other_threads_have_none():
+    asked: list[str] = []
+    errors: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            _make_tenant("other")
+        except BaseException as error:
+            errors.append(error)
+        connection.close()
+
+    with db.guarded_commits(_refuse):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        with db.guarded_commits(lambda: asked.append("inner")):
+            _make_tenant("first")
+        with pytest.raises(Refused):
+            _make_tenant("second")
+    assert (asked, errors, _count("tenants_tenant")) == (["inner"], [], 2)
