@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+PER_MINUTE = forms.IntegerField(min_value=1, max_value=1_000_000, required=False)
+
+
 class PaceForm(ActionForm):
     """The actions of the sources, with the number that setting a pace needs."""
 
-    per_minute = forms.IntegerField(label="Calls a minute", min_value=1, max_value=1_000_000, required=False)
+    # Text, so that a wrong number reaches the action, which says what is wrong; Django would only say "no action selected".
+    per_minute = forms.CharField(label="Calls a minute", required=False)
 
 
 @admin.register(Source)
@@ -73,7 +77,7 @@ class SourceAdmin(ReadOnlyAdmin):
     def set_paces(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         """Set how often a minute the chosen sources are called at most, in all processes from their next call on."""
         try:
-            per_minute = PaceForm.base_fields["per_minute"].clean(request.POST.get("per_minute"))
+            per_minute = PER_MINUTE.clean(request.POST.get("per_minute"))
         except ValidationError:
             messages.error(request, "Calls a minute are a whole number of at least 1, or empty.")
             return
