@@ -13,6 +13,7 @@ from celery.exceptions import WorkerLostError
 from celery.worker.request import Request
 from kombu.exceptions import OperationalError
 
+from apps.core.bell import FIRST_HEADER
 from tasks.running import owner_of
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,6 @@ class DeskRequest(Request):
         # To the queue that this worker drains itself: others may be busy for an hour.
         queue = self.delivery_info["routing_key"]
         try:
-            current_app.send_task(LOST_TASK, kwargs=said, queue=queue, retry=False)
+            current_app.send_task(LOST_TASK, kwargs=said, queue=queue, retry=False, headers={FIRST_HEADER: True})
         except (OperationalError, OSError) as error:
             log.warning("lost_worker_not_told", job=job_id, error=type(error).__name__)

@@ -19,7 +19,7 @@ def is_batch(task: str) -> bool:
     return getattr(_tasks().get(task), "batch_size", 0) > 0
 
 
-def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]]) -> list[Bell]:
+def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]], *, goes_first: bool = False) -> list[Bell]:
     """Return the bells for rows of (id, task, queue, source, tenant, priority).
 
     It is one for each single job, and one for all rows of a batch task.
@@ -27,10 +27,16 @@ def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]]) -> list[Bell]
     bells: dict[tuple[str, str, str], Bell] = {}
     for job_id, task, queue, source, tenant, priority in rows:
         if is_batch(task):
-            bells[task, queue, ""] = Bell(task=task, queue=queue)
+            bells[task, queue, ""] = Bell(task=task, queue=queue, goes_first=goes_first)
         else:
             bells[task, queue, job_id] = Bell(
-                task=task, queue=queue, job_id=job_id, source=source, tenant=tenant, priority=priority
+                task=task,
+                queue=queue,
+                job_id=job_id,
+                source=source,
+                tenant=tenant,
+                priority=priority,
+                goes_first=goes_first,
             )
     return list(bells.values())
 

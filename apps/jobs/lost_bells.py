@@ -13,7 +13,10 @@ PATIENCE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Jobs of one queue, task and source that are due: never rung for, rung for long ago, and when the latest bell was."""
+    """Jobs of one queue, task and source that are due: never rung for, rung for long ago, and when the latest bell was.
+
+    `is_retry` says that one of those never rung for was tried before.
+    """
 
     queue: str
     task: str
@@ -22,6 +25,7 @@ class Waiting:
     unrung: int
     stale: int
     latest_bell_at: datetime | None
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

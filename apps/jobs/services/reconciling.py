@@ -50,7 +50,7 @@ END_OUT_OF_TIME = f"""
 # What is due, in the order in which it is wanted. A bell counts as old after some seconds.
 WAITING = """
     SELECT queue, task, source, count(*) FILTER (WHERE rung_at IS NULL),
-           count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at)
+           count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at), bool_or(rung_at IS NULL AND attempts > 0)
     FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
     GROUP BY queue, task, source
 """
@@ -62,7 +62,7 @@ RING_SINGLES = """
           AND task <> ALL(%(batch_tasks)s)
           AND CASE WHEN %(source)s::text IS NULL THEN source <> ALL(%(paced)s) ELSE source = %(source)s::text END
         ORDER BY rung_at IS NOT NULL, priority DESC, next_try_at LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING id, task, queue, source, tenant, priority
+    RETURNING id, task, queue, source, tenant, priority, attempts > 0
 """
 # The row that is due last is claimed last: while it waits, it remembers when the bell was rung.
 RING_BATCH = """
@@ -104,24 +104,28 @@ def _moved(statement: str, now: datetime) -> tuple[int, int]:
 
 @transaction
 def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> int:
+    """Ring, and return for how many; what was tried before goes first, or each try would wait behind the whole queue."""
     values: dict[str, Any] = {"now": now, "old": now - PATIENCE, "paced": list(paced)}
     with connection.cursor() as cursor:
         cursor.execute(WAITING, values)
         groups = [_group(row) for row in cursor.fetchall()]
         values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
-        rows: list[tuple[str, str, str, str, str, int]] = []
+        fresh: list[tuple[str, str, str, str, str, int]] = []
+        tried: list[tuple[str, str, str, str, str, int]] = []
+        retried = {group.task for group in groups if group.is_batch and group.is_retry}
         for queue, task in silent_batches(groups, now=now):
             cursor.execute(RING_BATCH, {"now": now, "task": task, "limit": ROWS_MAX})
-            rows.append(("", task, queue, "", "", 0))
+            (tried if task in retried else fresh).append(("", task, queue, "", "", 0))
         for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
             cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
-            rows.extend(cursor.fetchall())
-    ring_all(bells_for(rows))
-    return len(rows)
+            for *row, was_tried in cursor.fetchall():
+                (tried if was_tried else fresh).append((row[0], row[1], row[2], row[3], row[4], row[5]))
+    ring_all([*bells_for(tried, goes_first=True), *bells_for(fresh)])
+    return len(tried) + len(fresh)
 
 
 def _group(row: Sequence[Any]) -> Waiting:
-    queue, task, source, unrung, stale, latest_bell_at = row
+    queue, task, source, unrung, stale, latest_bell_at, is_retry = row
     return Waiting(
         queue=queue,
         task=task,
@@ -130,4 +134,5 @@ def _group(row: Sequence[Any]) -> Waiting:
         unrung=unrung,
         stale=stale,
         latest_bell_at=latest_bell_at,
+        is_retry=is_retry,
     )

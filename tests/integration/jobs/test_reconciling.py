@@ -148,7 +148,7 @@ def test_a_batch_row_that_comes_back_is_rung_for_at_once(bells):
     enqueue_batch(1)
     jobs.fail(claim=claim_batch()[0], error=ValueError("x"), now=NOW)
     bells.clear()
-    assert (look(2).rerung, bells) == (1, [Bell(task=BATCH, queue=QUEUE)])
+    assert (look(2).rerung, bells) == (1, [Bell(task=BATCH, queue=QUEUE, goes_first=True)])
     assert look(3).rerung == 0
 
 

@@ -1,0 +1,57 @@
+"""What was tried before has waited in its queue already: its next bell goes before the others."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import redis
+from django.conf import settings
+
+from apps.core.bell import Bell, ring_all
+from apps.jobs import services as jobs
+from tests.integration.jobs.jobs_world import BATCH, QUEUE, SINGLE, after, claim, claim_batch, enqueue, enqueue_batch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def look(seconds: float) -> None:
+    jobs.reconcile(depths={}, now=after(seconds))
+
+
+def test_a_job_that_lost_its_worker_goes_before_those_that_wait_and_one_that_lost_its_bell_does_not(bells):
+    killed = enqueue()
+    waiting = enqueue()
+    claim(killed)
+    bells.clear()
+    look(15)
+    assert {bell.job_id: bell.goes_first for bell in bells} == {killed: True, waiting: False}
+    assert [bell.job_id for bell in bells] == [killed, waiting]
+
+
+def test_a_batch_that_lost_its_worker_is_rung_for_first_once(bells):
+    enqueue_batch(3)
+    assert len(claim_batch()) == 3
+    bells.clear()
+    look(15)
+    assert bells == [Bell(task=BATCH, queue=QUEUE, goes_first=True)]
+    bells.clear()
+    look(21)  # nobody came: that bell may be lost, and is no more urgent than others
+    assert bells == [Bell(task=BATCH, queue=QUEUE)]
+
+
+def test_rows_of_a_batch_that_were_never_tried_are_rung_for_in_their_turn(bells):
+    enqueue_batch(3)
+    bells.clear()
+    look(6)
+    assert bells == [Bell(task=BATCH, queue=QUEUE)]
+
+
+def test_a_first_message_is_what_a_worker_takes_next(clean_redis):
+    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id=name) for name in ("job_1", "job_2")])
+    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id="job_3", goes_first=True)])
+    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id="job_4")])
+    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    with redis.Redis.from_url(clean_redis) as broker:
+        waiting = [json.loads(raw)["headers"]["job"] for raw in broker.lrange(f"{prefix}{QUEUE}", 0, -1)]
+    assert waiting[::-1] == ["job_3", "job_1", "job_2", "job_4"]  # workers take from the right
