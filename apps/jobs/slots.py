@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from cronsim import CronSim, CronSimError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+SET_BACK_MOST = timedelta(hours=3)  # more than any clock on a wall is set back at once
 LONGEST_US = timedelta(days=3653) // MICROSECOND
 # How far back the newest slots are looked for, step by step: most are found in the first hour.
 LOOK_BACK = tuple(timedelta(hours=hours) for hours in (1, 24, 31 * 24, 366 * 24, 5 * 366 * 24))
@@ -58,7 +60,7 @@ class Crontab:
     def __post_init__(self) -> None:
         """Refuse what cannot be read. Raises ValueError, also for an unknown zone."""
         try:
-            self.simulated(EPOCH)
+            self.walls_after(_wall(EPOCH, ZoneInfo(self.zone)))
         except (CronSimError, KeyError, OSError) as error:
             raise ValueError(f"{self.text()}: {error}") from error
 
@@ -67,9 +69,14 @@ class Crontab:
         fields = (self.minute, self.hour, self.day_of_month, self.month_of_year, self.day_of_week)
         return " ".join("".join(field.split()) for field in fields)
 
-    def simulated(self, after: datetime) -> CronSim:
-        """Return the library's endless iterator of local times, begun at `after`."""
-        times = CronSim(self.text(), after.astimezone(ZoneInfo(self.zone)))
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether it names times of day, so that the nights that change the clocks need a rule."""
+        return not self.minute.startswith("*") and not self.hour.startswith("*")
+
+    def walls_after(self, wall: datetime) -> CronSim:
+        """Return the library's endless iterator of times on a clock that is never changed, later than `wall`."""
+        times = CronSim(self.text(), wall)
         times.day_and = True
         return times
 
@@ -143,14 +150,43 @@ def _intervals_after(rhythm: Every, after: datetime) -> Iterator[datetime]:
 
 
 def _times_after(rhythm: Crontab, after: datetime) -> Iterator[datetime]:
-    """Yield the library's local times as moments, each once and only forward.
-
-    The night that skips an hour gives two fixed times the same moment, and the one that repeats an hour is told from
-    its first half only; a time that the clocks never showed is none.
-    """
+    """Yield the moments at which the clock on the wall shows the crontab's times, each once and only forward."""
     latest = after
-    for local in rhythm.simulated(after):
-        slot = local.astimezone(UTC)
-        if slot > latest and slot.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
+    for slot in _shown_in_order(rhythm, after, ZoneInfo(rhythm.zone)):
+        if slot > latest:
             yield slot
             latest = slot
+
+
+def _shown_in_order(rhythm: Crontab, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the moments that belong to the walls' times; what an hour shows again waits until its first round is through."""
+    waiting: deque[datetime] = deque()
+    for wall in rhythm.walls_after(_earliest_wall(after, zone)):
+        showings = [_first_real(wall, zone)] if rhythm.is_fixed else _showings(wall, zone)
+        while waiting and showings and waiting[0] < showings[0]:
+            yield waiting.popleft()
+        yield from showings[:1]
+        waiting.extend(showings[1:])
+    yield from waiting
+
+
+def _earliest_wall(after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the earliest time that the clock on the wall shows from `after` on: it may be set back soon."""
+    return min(_wall(after, zone), _wall(after + SET_BACK_MOST, zone) - SET_BACK_MOST)
+
+
+def _first_real(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment of this time, at its first showing, or the first moment after the gap that left it out."""
+    while not (showings := _showings(wall, zone)):
+        wall += timedelta(minutes=1)
+    return showings[0]
+
+
+def _showings(wall: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the moments at which the clock on the wall shows this time: one, two when it is set back, none in a gap."""
+    moments = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(moment for moment in moments if _wall(moment, zone) == wall)
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -105,10 +106,14 @@ HALF_PAST_TWO = Wall(
 )
 
 
+MINUTES_OF_MIDNIGHT = replace(HALF_PAST_TWO, minute=Field("*", frozenset(range(60))), hour=fixed("0", 0))
+
+
 @settings(max_examples=200)
 @given(wall=walls(), zone=st.sampled_from(ZONES), start=st.sampled_from(NIGHTS), shift_minutes=st.integers(0, 1500))
 @example(wall=HALF_PAST_TWO, zone="Europe/Berlin", start=NIGHTS[0], shift_minutes=0)
 @example(wall=HALF_PAST_TWO, zone="Europe/Berlin", start=NIGHTS[5], shift_minutes=0)
+@example(wall=MINUTES_OF_MIDNIGHT, zone="Australia/Lord_Howe", start=NIGHTS[2], shift_minutes=0)
 def test_slots_are_what_a_walk_through_every_minute_finds(wall, zone, start, shift_minutes):
     crontab = crontab_of(wall, zone)
     after = start + timedelta(minutes=shift_minutes)
