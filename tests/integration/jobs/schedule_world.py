@@ -56,8 +56,8 @@ def look(now: datetime, of: Sequence[Definition] | None = None) -> Taken:
 
 def slots(name: str, *states: str) -> list[datetime]:
     """Return the slots of a schedule that have rows, in these states (any, when none is named)."""
-    rows = Job.objects.filter(schedule=name).order_by("slot_at")
-    return list((rows.filter(state__in=states) if states else rows).values_list("slot_at", flat=True))
+    rows = Job.objects.filter(schedule=name, slot_at__isnull=False).order_by("slot_at")
+    return [row.slot_at for row in (rows.filter(state__in=states) if states else rows) if row.slot_at]
 
 
 def story(name: str) -> list[tuple[str, str]]:

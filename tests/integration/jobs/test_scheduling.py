@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
@@ -15,7 +16,7 @@ from apps.jobs.slots import slots_between
 from tests.integration.jobs.schedule_world import HOUR, MINUTE, SECOND, START, at, daily, definitions, every, look, slots, story
 
 pytestmark = pytest.mark.django_db
-BACKUP = {"task": "tasks.backup.take", "kwargs": {"kind": "daily"}}
+BACKUP: dict[str, Any] = {"task": "tasks.backup.take", "kwargs": {"kind": "daily"}}
 
 
 def nominal(name: str, after: datetime, until: datetime) -> list[datetime]:

@@ -57,6 +57,7 @@ def test_four_beats_leave_one_row_for_every_nominal_time():
     assert min(looks) > 20
     for definition in definitions():
         handled_until = Schedule.objects.get(name=definition.name).handled_until
+        assert handled_until is not None
         assert handled_until > START + timedelta(seconds=LASTS_S) - 4 * SECOND
         expected = Counter(slots_between(definition.rhythm, START, handled_until))
         assert Counter(slots(definition.name)) == expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from apps.jobs import services as jobs
@@ -24,7 +24,7 @@ class Beat:
         self.scheduler = SlotScheduler(app, lazy=True, max_interval=1)
         # The session is the test's: beat must not close it for being inside a transaction.
         monkeypatch.setattr(beat, "close_old_connections", lambda: None)
-        monkeypatch.setattr(beat.connections, "close_all", lambda: None)
+        monkeypatch.setattr(connections, "close_all", lambda: None)
         monkeypatch.setattr(beat, "read_clock", lambda: (self.now, PeriodicTasks.last_change()))
 
     def tick(self, *, after=SECOND) -> float:

@@ -35,7 +35,7 @@ class Steps:
 
 
 def failures(name: str) -> float:
-    return FAILURES.labels(loop=name)._value.get()
+    return float(FAILURES.labels(loop=name)._value.get())
 
 
 def has_left(pids: list[int]) -> bool:
