@@ -29,11 +29,20 @@ log = structlog.get_logger(__name__)
 
 # Two readings of one clock differ by less; more than this ahead, and the clock has stepped back.
 CLOCK_STEP = timedelta(seconds=5)
-FORGET_SLICE = 10_000
+FORGET_SLICE = 1_000  # of each schedule
+# `schedule <> ''` says what the index of slots holds; without it the planner does not see that it may use it.
+# At each look the newest slot supersedes those before it, so what is left to supersede is near its end.
 SUPERSEDE = """
-    UPDATE jobs_job SET state = 'skipped', reason = newer.reason, finished_at = %(now)s
-    FROM unnest(%(names)s::text[], %(slots)s::timestamptz[], %(reasons)s::text[]) AS newer (schedule, slot_at, reason)
-    WHERE jobs_job.schedule = newer.schedule AND jobs_job.slot_at < newer.slot_at AND state = 'queued' AND attempts = 0
+    UPDATE jobs_job SET state = 'skipped', reason = earlier.reason, finished_at = %(now)s
+    FROM (
+        SELECT found.id, newer.reason
+        FROM unnest(%(names)s::text[], %(slots)s::timestamptz[], %(reasons)s::text[]) AS newer (schedule, slot_at, reason),
+            LATERAL (
+                SELECT id FROM jobs_job
+                WHERE schedule = newer.schedule AND schedule <> '' AND slot_at < newer.slot_at ORDER BY slot_at DESC LIMIT 20
+            ) AS found
+    ) AS earlier
+    WHERE jobs_job.id = earlier.id AND state = 'queued' AND attempts = 0
 """
 NOTE = """
     UPDATE jobs_schedule SET handled_until = looked.until
@@ -47,9 +56,12 @@ SHOW = """
 """
 FORGET = """
     DELETE FROM jobs_job WHERE id = ANY(ARRAY(
-        SELECT id FROM jobs_job JOIN unnest(%(names)s::text[], %(before)s::timestamptz[]) AS old (schedule, before)
-            ON jobs_job.schedule = old.schedule AND jobs_job.slot_at < old.before
-        WHERE state = ANY(%(states)s) LIMIT %(limit)s FOR UPDATE OF jobs_job SKIP LOCKED))
+        SELECT found.id FROM unnest(%(names)s::text[], %(before)s::timestamptz[]) AS old (schedule, before),
+            LATERAL (
+                SELECT id FROM jobs_job
+                WHERE schedule = old.schedule AND schedule <> '' AND slot_at < old.before AND state = ANY(%(states)s)
+                ORDER BY slot_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            ) AS found))
 """
 
 
@@ -63,10 +75,12 @@ def take_slots(*, definitions: Sequence[Definition], now: datetime, by: str) -> 
     held = Schedule.objects.select_for_update(skip_locked=True, no_key=True).filter(name__in=list(by_name)).order_by("name")
     looks = [_look(by_name[row.name], row, now) for row in held]
     news = [look for look in looks if look.until is not None]
+    _supersede(news, now)
     jobs = [job for look in news for job in look.jobs(now)]
     made = len(insert_jobs(jobs=jobs, now=now, by=by)) if jobs else 0
     gone = _list_let_go(news, now=now, by=by)
-    _note(news, now)
+    if news:
+        _execute(NOTE, {"names": [look.definition.name for look in news], "until": [look.until for look in news]})
     return Taken(looked_at=frozenset(look.definition.name for look in looks), made=made, let_go=gone)
 
 
@@ -85,7 +99,7 @@ def adopt_schedules(*, now: datetime, anew: Sequence[str] = ()) -> None:
 
 @transaction
 def forget_ticks(*, definitions: Sequence[Definition], keep_days: int, now: datetime) -> int:
-    """Let go of finished jobs of short intervals long before others, and return how many went; at most 10,000 at a call."""
+    """Let go of finished jobs of short intervals long before others, and return how many went; at most 1,000 of each schedule."""
     longest = timedelta(days=keep_days)
     keeps = {definition.name: keep_rows_for(definition.rhythm, longest=longest) for definition in definitions}
     names = [name for name, keep in keeps.items() if keep < longest]
@@ -167,8 +181,8 @@ def _list_let_go(looks: Sequence[_Look], *, now: datetime, by: str) -> int:
     return len(rows)
 
 
-def _note(looks: Sequence[_Look], now: datetime) -> None:
-    """Skip what newer slots supersede, and write down how far each schedule was looked at."""
+def _supersede(looks: Sequence[_Look], now: datetime) -> None:
+    """Skip queued jobs of earlier slots where only the newest counts; what somebody has begun comes to its end."""
     latest = [look for look in looks if look.policy.misfire == "latest" and look.verdict.taken]
     if latest:
         superseded = {
@@ -177,8 +191,6 @@ def _note(looks: Sequence[_Look], now: datetime) -> None:
             "reasons": [superseded_by(look.verdict.taken[-1]) for look in latest],
         }
         _execute(SUPERSEDE, superseded | {"now": now})
-    if looks:
-        _execute(NOTE, {"names": [look.definition.name for look in looks], "until": [look.until for look in looks]})
 
 
 def _execute(statement: str, values: dict[str, Any]) -> int:
