@@ -35,11 +35,11 @@ class Faults:
         """Seed the choice of moments and victims."""
         self.chance = random.Random(self.seed)
 
-    def kill(self, what: str, pids: Iterable[int]) -> bool:
-        """SIGKILL the processes at once; False (and no fault) when none of them lived."""
+    def kill(self, what: str, pids: Iterable[int], *, takes_along: Iterable[int] = ()) -> bool:
+        """SIGKILL the processes at once; False (and no fault) when none of them lived. `takes_along` die with them."""
         hit = tuple(pid for pid in pids if send(pid, signal.SIGKILL))
         if hit:
-            self.note(what, hit)
+            self.note(what, (*hit, *takes_along))
         return bool(hit)
 
     def freeze(self, what: str, pids: Iterable[int]) -> None:

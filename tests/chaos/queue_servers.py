@@ -35,6 +35,7 @@ class QueueServers:
         self.postgres = SyncedPostgres(folder / "postgres", port=free_port())
         self.valkey = EmbeddedValkey(folder / "valkey", port=free_port(), durable=False)
         self._valkey_process: subprocess.Popen[bytes] | None = None
+        self.is_up = False
 
     def start(self, variables: dict[str, str]) -> None:
         """Start both and make the tables."""
@@ -48,6 +49,7 @@ class QueueServers:
             check=True,
             timeout=180,
         )
+        self.is_up = True
 
     def stop(self) -> None:
         """End both and delete what they kept."""
