@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from django.db import connection
@@ -13,7 +14,7 @@ from apps.jobs.definitions import Definition, read_definitions
 from apps.jobs.figures import DeadLetter, QueueDepth, QueueTimes, RunningJob, ScheduleStanding, SlotRecord
 from apps.jobs.misfires import alert_after
 from apps.jobs.models import Job, Schedule
-from apps.jobs.slots import next_slots
+from apps.jobs.slots import Rhythm, next_slots
 from apps.jobs.types import JobState
 
 QUANTILES = (0.5, 0.95)
@@ -167,8 +168,15 @@ def _dead_letter(row: Job, *, with_trace: bool) -> DeadLetter:
     )
 
 
+@lru_cache(maxsize=512)
+def _usual_alert_s(rhythm: Rhythm, day: datetime) -> float | None:
+    """Return after how long a rhythm is overdue; walking through a crontab's coming slots once a day is enough."""
+    after = alert_after(rhythm, at=day)
+    return None if after is None else after.total_seconds()
+
+
 def _standing(of: Definition, row: Schedule, now: datetime, next_runs: int) -> ScheduleStanding:
-    alert: timedelta | None = timedelta(seconds=row.alert_after_s) if row.alert_after_s else alert_after(of.rhythm, at=now)
+    usual_s = _usual_alert_s(of.rhythm, now.replace(hour=0, minute=0, second=0, microsecond=0))
     coming = (slot for slot in next_slots(of.rhythm, of.opened(now), next_runs) if of.ends_at is None or slot < of.ends_at)
     since = max(moment for moment in (row.last_success_at, of.known_since, of.starts_at) if moment is not None)
     return ScheduleStanding(
@@ -176,7 +184,7 @@ def _standing(of: Definition, row: Schedule, now: datetime, next_runs: int) -> S
         task=of.task,
         misfire=row.misfire,
         grace_s=row.grace_s,
-        alert_after_s=None if alert is None else alert.total_seconds(),
+        alert_after_s=usual_s if row.alert_after_s is None else float(row.alert_after_s),
         last_success_at=row.last_success_at,
         success_age_s=_seconds_between(row.last_success_at, now),
         last_slot_at=row.last_slot_at,

@@ -1,7 +1,7 @@
 """`--flower`: Celery's own view of the workers, beside the desk's queue page; off by default, and never in production.
 
 It listens on loopback only and asks for a password. It looks and does not touch: what people do to jobs is done at the
-desk, where it is audited. While it runs it asks the workers to tell every event of a task, which costs them a little.
+desk, where it is audited. Workers that are watched tell every event of a task, which costs them a little.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Flower:
     def command(self) -> tuple[str, ...]:
         """Return the command line after `python -m`. The password is not on it: everybody can read command lines."""
         return (
-            *("celery", "-A", "project", "flower"),
+            *("celery", "-A", "project.local.flower_app", "flower"),
             *("--address=127.0.0.1", f"--port={self.port}", f"--max_tasks={TASKS_KEPT}", "--read_only"),
         )
 
@@ -52,6 +52,14 @@ class Flower:
             launch={"cwd": root},
             niceness=10,
         )
+
+
+def watched(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command line of a worker that tells Flower that it lives, and of every task.
+
+    A worker that was started without cannot be asked to later.
+    """
+    return (*(word for word in command if word != "--without-heartbeat"), "--task-events")
 
 
 def check_flower() -> None:

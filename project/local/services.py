@@ -9,6 +9,7 @@ from pathlib import Path
 
 from apps.backups.embedded import EmbeddedPostgres
 from project.local.environment import service_environment, wipe_metrics
+from project.local.flower import watched
 from project.local.folder import DataFolder
 from project.local.options import Options
 from project.local.probe import answers
@@ -88,9 +89,10 @@ def manage(*words: str) -> tuple[str, ...]:
 
 def _worker_service(worker: Worker, options: Options, folder: DataFolder, shared: Mapping[str, str], root: Path) -> Service:
     factor = options.workers if worker.name == "worker_fetch" else 1
+    command = worker.command(worker.concurrency * factor)
     return Service(
         name=worker.name,
-        command=_python(worker.command(worker.concurrency * factor)),
+        command=_python(watched(command) if options.has_flower else command),
         environment=service_environment(shared, folder, worker.name),
         prepare=wipe_metrics(folder, worker.name),
         launch={"cwd": root},
