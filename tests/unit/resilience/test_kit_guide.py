@@ -36,7 +36,7 @@ def test_the_examples_of_the_guide_do_what_they_say(default_rates):
             if inspect.isawaitable(ended):
                 await ended
 
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10
     asyncio.run(run_all())
 
 
