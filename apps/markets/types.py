@@ -239,10 +239,6 @@ class CandleCounts:
     invalid: int = 0
     rejected: int = 0
 
-    def plus(self, other: CandleCounts) -> CandleCounts:
-        """Return both added up."""
-        return CandleCounts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollCounts:

@@ -1,6 +1,6 @@
 """The room's verbs: reading sources into the store, rolling markets, believing results."""
 
-from apps.markets.services.candles import refresh_candles, refresh_instruments, store_candles
+from apps.markets.services.candles import refresh_candles, store_candles
 from apps.markets.services.catalogue import refresh_catalogue, store_markets
 from apps.markets.services.matches import refresh_match_results, store_match_results
 from apps.markets.services.odds import refresh_odds, store_odds
@@ -15,7 +15,6 @@ __all__ = [
     "refresh_books",
     "refresh_candles",
     "refresh_catalogue",
-    "refresh_instruments",
     "refresh_match_results",
     "refresh_odds",
     "resolve_from_source",

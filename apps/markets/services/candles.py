@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from apps.audit import services as audit
 from apps.core import bell
 from apps.core.db import durable, transaction
-from apps.core.errors import DeskError
 from apps.core.sections import only_one_asking
 from apps.markets.models import Candle, Instrument
 from apps.markets.restating import Compared, Doubt, doubt_of, is_adjustment
@@ -45,25 +44,6 @@ class Changes:
     def has_new_final(self) -> bool:
         """Tell whether a bar became final, which is a new price of the instrument."""
         return any(bar.is_final for bar in (*self.created, *self.updated)) or bool(self.restated)
-
-
-@durable
-def refresh_instruments(*, source: str, symbols: Sequence[str], now: datetime, by: str) -> CandleCounts:
-    """Fetch the bars of several instruments of one source, one after the other; nothing when another is at it.
-
-    So a source that is slow, or makes us wait, holds one worker and not as many as it has instruments. One that fails
-    does not stop the others; the first failure is raised at the end.
-    """
-    counts, failures = CandleCounts(), []
-    with only_one_asking(f"markets.instruments.{source}") as is_ours:
-        for symbol in symbols if is_ours else ():
-            try:
-                counts = counts.plus(refresh_candles(source=source, symbol=symbol, now=now, by=by))
-            except DeskError as error:
-                failures.append(error)
-    if failures:
-        raise failures[0]
-    return counts
 
 
 @durable

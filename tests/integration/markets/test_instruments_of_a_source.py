@@ -1,4 +1,4 @@
-"""One source's instruments one after the other: a failure costs its own bars only, and two workers never do it at once."""
+"""One source's instruments, each by itself: two workers never ask for the same one at once, and do not wait either."""
 
 from __future__ import annotations
 
@@ -12,40 +12,29 @@ from apps.sources.errors import VendorAway
 from tests.integration.markets.making import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SYMBOLS = ("^GSPC", "^IXIC", "CL=F")
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Each instrument's refresh is noted; the second one's vendor is away."""
+    """Every question for bars is noted, and not answered."""
     seen: list[str] = []
 
-    def refresh(*, source, symbol, now, by):
+    def fetch_candles(*, symbol, **_):
         seen.append(symbol)
-        if symbol == "^IXIC":
-            raise VendorAway("yahoo is away")
-        return CandleCounts(seen=2, created=1)
+        raise VendorAway("yahoo is away")
 
-    monkeypatch.setattr(candles, "refresh_candles", refresh)
+    monkeypatch.setattr(candles.sources, "fetch_candles", fetch_candles)
     return seen
 
 
-def test_one_that_fails_does_not_stop_the_others_and_is_told(asked):
-    with pytest.raises(VendorAway, match="yahoo is away"):
-        services.refresh_instruments(source="yahoo", symbols=SYMBOLS, now=NOW, by="test")
-    assert asked == list(SYMBOLS)
-
-
-def test_counts_are_added_up(asked):
-    counts = services.refresh_instruments(source="yahoo", symbols=("^GSPC", "CL=F"), now=NOW, by="test")
-    assert counts == CandleCounts(seen=4, created=2)
-
-
-def test_nothing_is_asked_while_another_process_is_at_this_source(asked, other_session):
-    with other_session("markets.instruments.yahoo"):
-        assert services.refresh_instruments(source="yahoo", symbols=SYMBOLS, now=NOW, by="test") == CandleCounts()
-        services.refresh_instruments(source="binance", symbols=("BTC",), now=NOW, by="test")
-    assert asked == ["BTC"]
+def test_nothing_is_asked_while_another_process_is_at_this_instrument(asked, other_session):
+    with other_session("markets.candles.yahoo.^GSPC"):
+        assert services.refresh_candles(source="yahoo", symbol="^GSPC", now=NOW, by="test") == CandleCounts()
+        assert asked == []
+        for source, symbol in (("yahoo", "CL=F"), ("binance", "^GSPC")):
+            with pytest.raises(VendorAway):
+                services.refresh_candles(source=source, symbol=symbol, now=NOW, by="test")
+    assert asked == ["CL=F", "^GSPC"]
 
 
 @pytest.fixture

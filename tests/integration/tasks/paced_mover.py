@@ -14,11 +14,13 @@ django.setup()
 
 from tasks.loops import Loop  # noqa: E402  # after Django is set up
 from tasks.pacing import move_step  # noqa: E402
+from tests.integration.tasks.paced_tasks import note  # noqa: E402
 
 
 def main(run_s: float) -> None:
     loop = Loop("mover", move_step)
     loop.start()
+    note("movers", str(os.getpid()))
     time.sleep(1.0)  # what starting costs is not counted
     began_s, used_s = time.monotonic(), time.process_time()
     time.sleep(run_s)

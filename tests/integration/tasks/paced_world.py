@@ -123,6 +123,11 @@ def mover(run_s: float) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=10)
 
 
+def is_moving(process: subprocess.Popen[str]) -> bool:
+    """Whether this mover has said that it has begun."""
+    return any(row.startswith(f"{process.pid} ") for row in server().lrange("movers", 0, -1))  # type: ignore[union-attr]
+
+
 def cpu_share(process: subprocess.Popen[str], timeout_s: float) -> float:
     """Wait for a mover's own end and return which share of a processor it used."""
     said, _ = process.communicate(timeout=timeout_s)
