@@ -37,13 +37,14 @@ def of_database(url: str, number: int) -> str:
 
 
 def as_broker(url: str) -> tuple[str, dict[str, Any]]:
-    """Return the broker's address and transport options as kombu wants them."""
+    """Return the broker's address and transport options as `tasks.transport` wants them: one address, the others beside it."""
     if not is_sentinel(url):
         return url, {}
     address = sentinel_address(url)
     login = ":".join(quote(word or "", safe="") for word in (address.username, address.password))
-    hosts = [f"sentinel://{login}@{_host(host)}:{port}/{address.database}" for host, port in address.sentinels]
-    return ";".join(hosts), {"master_name": address.master, "sentinel_kwargs": _sentinel_options(address)}
+    host, port = address.sentinels[0]
+    options = {"sentinels": address.sentinels, "master_name": address.master, "sentinel_kwargs": _sentinel_options(address)}
+    return f"sentinel://{login}@{_host(host)}:{port}/{address.database}", options
 
 
 def as_cache(url: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from celery import current_app
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps
 from prometheus_client import Counter
+from redis import exceptions as redis_errors
+from redis.sentinel import Sentinel
 
 from apps.core import clock
 from apps.core.bell import FIRST_HEADER
@@ -75,14 +77,21 @@ class CheckedChannel(stock.Channel):
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
         if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
-            self._kept_client = super()._create_client()
+            self._kept_client = super()._create_client()  # type: ignore[misc]
         return self._kept_client
 
     def _get_client(self) -> Any:
         super()._get_client()  # type: ignore[misc]  # refuses a redis-py that is too old
         return partial(CheckedRedis, global_keyprefix=self.global_keyprefix)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        # When a broker dies while a message is in hand, Celery closes the channel once more after its connection, and ends the
+        # worker at the AttributeError of kombu that follows. It bears an error of the connection.
+        if getattr(self.connection, "client", None) is None:
+            raise redis_errors.ConnectionError("the channel's connection is closed")
+        return dict(super()._connparams(asynchronous))  # type: ignore[misc]
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         """Put a message behind the others of its queue, or before them when it says that it goes first."""
@@ -102,7 +111,23 @@ class CheckedTransport(stock.Transport):
 
 
 class CheckedSentinelChannel(CheckedChannel, stock.SentinelChannel):
-    """The channel of a server that Sentinel names."""
+    """The channel of the server that the Sentinels of the option `sentinels` name.
+
+    kombu reads them from a list of broker addresses, but at the first failure it goes on with the next of these and with the
+    transport of that address: its own, without our door.
+    """
+
+    from_transport_options = (*stock.SentinelChannel.from_transport_options, "sentinels")
+    sentinels: tuple[tuple[str, int], ...] = ()
+    sentinel_kwargs: dict[str, Any] | None = None
+    master_name: str
+
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+        found = self._connparams(asynchronous)
+        options = {name: value for name, value in found.items() if name not in ("host", "port")}
+        manager = Sentinel(self.sentinels, sentinel_kwargs=self.sentinel_kwargs, **options)  # type: ignore[no-untyped-call]
+        setattr(self, "_async_sentinel_manager" if asynchronous else "_sentinel_manager", manager)  # kombu closes it
+        return manager.master_for(self.master_name).connection_pool  # type: ignore[no-untyped-call]
 
 
 class CheckedSentinelTransport(stock.SentinelTransport):

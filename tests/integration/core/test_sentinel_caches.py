@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.cache import caches
 from django_redis import get_redis_connection
@@ -64,14 +66,29 @@ def test_reads_ask_the_master_and_not_a_replica_that_lags(cached):
 def test_the_broker_goes_on_with_the_new_master(world):
     url, options = as_broker(world.url)
     assert options["master_name"] == MASTER
-    patience = {"socket_timeout": 2, "socket_connect_timeout": 2}
-    with Connection(url, transport_options=options | patience) as broker:
+    with _broker(url, options) as broker:
         _put(broker, "first")
         _wait_until_copied(world)
         world.kill(world.master())
         wait_until(lambda: _put(broker, "second"), "a message is taken", seconds=FAILOVER_S_MAX)
-    with Connection(url, transport_options=options | patience) as broker, broker.SimpleQueue("words") as queue:
+    with _broker(url, options) as broker, broker.SimpleQueue("words") as queue:
         assert [queue.get(timeout=5).payload for _ in range(2)] == ["first", "second"]
+
+
+def test_a_channel_that_is_closed_after_its_connection_has_lost_it_and_nothing_worse(clean_redis):
+    with Connection(clean_redis, transport="tasks.transport:CheckedTransport") as broker:
+        channel: Any = broker.default_channel
+        client, broker.transport.client = broker.transport.client, None  # as Celery leaves it at a connection's end
+        try:
+            with pytest.raises(broker.connection_errors):
+                channel._connparams()
+        finally:
+            broker.transport.client = client
+
+
+def _broker(url: str, options: dict[str, Any]) -> Connection:
+    patience = {"socket_timeout": 2, "socket_connect_timeout": 2}
+    return Connection(url, transport="tasks.transport:CheckedSentinelTransport", transport_options=options | patience)
 
 
 def _put(broker: Connection, word: str) -> bool:
