@@ -32,7 +32,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 RELOAD_EVERY = timedelta(seconds=60)  # edits are seen at the next look; this catches what left no mark
 CLOCK_STEP = timedelta(seconds=5)
 LOOK_AGAIN_S = 0.1  # another beat held the row of a schedule, or a job that ends did
-LOOK_LEAST_S, LOOK_MOST_S = 0.01, 1.0
+LOOK_LEAST_S, LOOK_MOST_S = 0.1, 1.0  # slots that come within a tenth of a second are taken together
 FORGET_EVERY_S = 60.0
 
 
