@@ -48,6 +48,10 @@ class Queue(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         Job.objects.all().delete()
+        for task, scope in ((SINGLE, ""), (SINGLE, "one"), (BATCH, ""), (BATCH, "")):
+            self.add(task, scope, due_s=0.0)
+        for job_id in list(self.known)[:1]:
+            self.try_to_claim(job_id)
 
     @property
     def now(self) -> datetime:
@@ -55,8 +59,9 @@ class Queue(RuleBasedStateMachine):
 
     @rule(task=st.sampled_from([SINGLE, BATCH]), scope=st.sampled_from(SCOPES), later_s=st.sampled_from([0.0, 20.0]))
     def write_down(self, task: str, scope: str, later_s: float) -> None:
-        scope = "" if task == BATCH else scope
-        due_s = self.now_s + later_s
+        self.add(task, "" if task == BATCH else scope, due_s=self.now_s + later_s)
+
+    def add(self, task: str, scope: str, *, due_s: float) -> None:
         jobs.enqueue_many(jobs=[new(task, scope=scope, run_at=after(due_s))], now=self.now, by="model")
         (job_id,) = set(Job.objects.values_list("id", flat=True)) - set(self.known)
         self.known[job_id] = Known(task, scope, due_s=due_s)
@@ -64,7 +69,9 @@ class Queue(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(data=st.data())
     def claim_one(self, data: st.DataObject) -> None:
-        job_id = data.draw(st.sampled_from(list(self.known)))
+        self.try_to_claim(data.draw(st.sampled_from(list(self.known))))
+
+    def try_to_claim(self, job_id: str) -> None:
         job = self.known[job_id]
         given = jobs.claim(job_id=job_id, task=job.task, owner="single", now=self.now)
         if job.state != "queued":
@@ -78,6 +85,7 @@ class Queue(RuleBasedStateMachine):
             assert isinstance(given, ClaimedJob)
             self.take(given)
 
+    @precondition(lambda self: any((job.task, job.state) == (BATCH, "queued") for job in self.known.values()))
     @rule(limit=st.integers(1, 3))
     def claim_some(self, limit: int) -> None:
         due = [job for job in self.known.values() if (job.task, job.state) == (BATCH, "queued") and job.due_s <= self.now_s]
@@ -123,10 +131,11 @@ class Queue(RuleBasedStateMachine):
         else:
             job.lease_s = self.now_s + 15
 
-    @rule(seconds=st.sampled_from([1.0, 4.0, 16.0]))
+    @rule(seconds=st.sampled_from([3.0, 9.0]))
     def time_goes_by(self, seconds: float) -> None:
         self.now_s += seconds
 
+    @precondition(lambda self: any(job.state == "running" for job in self.known.values()))
     @rule()
     def caretaker_looks(self) -> None:
         silent = [job for job in self.known.values() if job.state == "running" and job.lease_s <= self.now_s]
@@ -134,6 +143,12 @@ class Queue(RuleBasedStateMachine):
         assert found.freed + found.parked == len(silent)
         for job in silent:
             job.state, job.due_s = ("parked" if job.attempts == 3 else "queued"), self.now_s
+
+    @precondition(lambda self: any(job.state == "running" for job in self.known.values()))
+    @rule()
+    def all_workers_fall_silent(self) -> None:
+        self.now_s += 16
+        self.caretaker_looks()
 
     @precondition(lambda self: any(job.state == "parked" for job in self.known.values()))
     @rule()
@@ -165,5 +180,5 @@ def test_claims_agree_with_the_model_whatever_happens(db, monkeypatch):
     monkeypatch.setattr(batching, "_tasks", lambda: {BATCH: SimpleNamespace(batch_size=100)})
     health = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=health)
+        Queue, settings=settings(max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=health)
     )
