@@ -53,6 +53,8 @@ def test_a_unit_runs_the_command_of_the_embedded_stack(name):
     assert words == [PYTHON, "-m", *COMMANDS[name]]
     assert _environment(name)["PROCESS_TYPE"] == name
     assert unit["KillMode"] == "mixed"
+    # The web process finds the figures of the others by these names.
+    assert _environment(name)["PROMETHEUS_MULTIPROC_DIR"] == f"/run/{unit['RuntimeDirectory']}" == f"/run/bellwether/{name}"
 
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda worker: worker.name)
