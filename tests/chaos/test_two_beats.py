@@ -16,6 +16,7 @@ from tests.chaos.queue_desk import IS_LONG, QueueDesk, queue_desk, servers_of
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900 if IS_LONG else 240)]
 KILLS = 20 if IS_LONG else 6
 APART_S = (2.0, 9.0) if IS_LONG else (1.0, 4.0)
+EDIT_S = 5.0  # within so many seconds an edit takes effect, without a restart
 QUEUE, WORKER = "fetch", "worker"
 TICKS_S = {"half": 0.5, "one": 1.0, "third": 3.0}  # intervals of the schedules, in seconds
 NUMBERS = {"half": 1, "one": 2, "third": 3, "minutely": 4, "daily": 5}  # of the effects that their jobs leave
@@ -72,11 +73,12 @@ class Day:
         ((until,),) = self.desk.rows("SELECT handled_until FROM jobs_schedule WHERE name = %s", name)
         return (until or self.begun_at).astimezone(UTC)
 
-    def end(self) -> None:
-        """Switch every schedule off, and wait until the beats have seen it."""
+    def end(self) -> datetime:
+        """Switch every schedule off as admin does, give the beats more than enough time to see it, and return when."""
         self.desk.rows("UPDATE django_celery_beat_periodictask SET enabled = false RETURNING id")
-        self.desk.rows("UPDATE django_celery_beat_periodictasks SET last_update = now() RETURNING ident")
-        time.sleep(3.0)
+        ((ended_at,),) = self.desk.rows("UPDATE django_celery_beat_periodictasks SET last_update = now() RETURNING last_update")
+        time.sleep(EDIT_S + 2.0)
+        return datetime.fromisoformat(ended_at.isoformat())
 
     def unexplained(self) -> list[tuple[str, str, str]]:
         """Return the rows that neither ran nor say why they did not."""
@@ -122,10 +124,11 @@ def test_two_beats_and_kills_leave_one_record_for_every_nominal_time(desk):
     killed_at = datetime.now(UTC)
     desk.wait_for("beats are back", lambda: all(day.handled_until(name) > killed_at for name in TICKS_S))
     desk.wait_for("the daily job is done", lambda: desk.effects.counts()[NUMBERS["daily"]])
-    day.end()
+    ended_at = day.end()
     desk.wait_for("no job is left", desk.is_drained)
 
     assert desk.faults.count("kill beat") == KILLS
+    assert max(day.handled_until(name) for name in TICKS_S) <= ended_at + timedelta(seconds=EDIT_S)
     for name in day.rhythms:
         assert day.recorded(name) == day.expected(name, day.handled_until(name)), name
     assert day.recorded("daily") == {day.missed_at: 1}
