@@ -1,7 +1,8 @@
 """`python -m benchmarks [NAME …]`: run the comparisons and print one JSON object a line, then a summary.
 
 Exit 0 when every ratio holds its target, 1 otherwise, 2 for an unknown name. Every module of this folder that has a
-function `contests()` takes part; it yields `pairs.Contest` objects and may set up what they need around the yields.
+function `contests()` takes part; it yields `pairs.Contest` or `pairs.Bound` objects and may set up what they need around the
+yields. A module that is called after another one (`queue_huey` after `queue`) is a part of it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ FURNITURE = frozenset({"pairs", "servers", "__main__"})
 
 def names() -> list[str]:
     """Return the names of the comparisons."""
-    return sorted(entry.name for entry in pkgutil.iter_modules([str(Path(__file__).parent)]) if entry.name not in FURNITURE)
+    modules = {entry.name for entry in pkgutil.iter_modules([str(Path(__file__).parent)])} - FURNITURE
+    return sorted(name for name in modules if name.partition("_")[0] not in modules - {name})
 
 
 def main(chosen: list[str]) -> int:

@@ -37,7 +37,7 @@ class Contest:
     """Two ways of doing the same `units` of work; each call of `run_ours` or `run_theirs` does all of them once.
 
     `at_most` is the largest ratio of ours to theirs that holds the promise; `at_least` the smallest, for speed-ups
-    (then the ratio is theirs divided by ours).
+    (then the ratio is theirs divided by ours); with neither, the ratio is a speed-up that nothing was promised about.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Contest:
             ratio=round(ratio, 3),
             ratio_min=round(min(ratios), 3),
             ratio_max=round(max(ratios), 3),
-            target=f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}",
+            target=self._target(),
             holds=self._holds(ratio),
             rounds=self.rounds,
         )
@@ -89,5 +89,62 @@ class Contest:
     def _ratio(self, ours_us: float, theirs_us: float) -> float:
         return theirs_us / ours_us if self.at_most is None else ours_us / theirs_us
 
+    def _target(self) -> str:
+        if self.at_most is not None:
+            return f"at most {self.at_most}"
+        return "none" if self.at_least is None else f"at least {self.at_least}"
+
     def _holds(self, ratio: float) -> bool:
         return ratio <= self.at_most if self.at_most is not None else ratio >= (self.at_least or 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTimed(Contest):
+    """A contest whose sides return the seconds that they took: what they set up before is not counted."""
+
+    def _timed(self, run: Callable[[], object]) -> float:
+        gc.collect()
+        taken_s = run()
+        assert isinstance(taken_s, float)
+        return taken_s / self.units * 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A figure of ours by itself: the median of `rounds` runs of `run`, which the other side has no counterpart of."""
+
+    name: str
+    unit: str
+    run: Callable[[], float]
+    at_most: float | None = None
+    at_least: float | None = None
+    rounds: int = ROUNDS
+
+    def measure(self) -> Figure:
+        """Run it, the first round to warm up, and compare the median with the bound."""
+        self.run()
+        found = [self.run() for _ in range(self.rounds)]
+        figure = statistics.median(found)
+        holds = figure <= self.at_most if self.at_most is not None else figure >= (self.at_least or 0.0)
+        target = f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}"
+        spread = (round(min(found), 3), round(max(found), 3))
+        return Figure(
+            name=self.name, unit=self.unit, figure=round(figure, 3), least=spread[0], most=spread[1], target=target, holds=holds
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What was found about one figure."""
+
+    name: str
+    unit: str
+    figure: float
+    least: float
+    most: float
+    target: str
+    holds: bool
+
+    def row(self) -> dict[str, object]:
+        """Return the figures as JSON can hold them."""
+        return asdict(self)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from apps.backups.embedded import EmbeddedPostgres
 from project.local.valkey import EmbeddedValkey
 
 READY_S_MAX = 15.0
@@ -34,12 +35,34 @@ def valkey() -> Iterator[str]:
     if given:
         yield given
         return
+    with own_valkey() as url:
+        yield url
+
+
+@contextmanager
+def own_valkey() -> Iterator[str]:
+    """Yield the address of an empty server that lives as long as the block and keeps nothing on disk."""
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedValkey(Path(folder), port=free_port(), durable=False)
         server.prepare()
         with running(server.command()):
             wait_until(server.is_ready)
             yield server.url
+
+
+@contextmanager
+def own_postgres() -> Iterator[str]:
+    """Yield the address of a server with the desk's empty tables, which writes to disk what it commits, for the block."""
+    folder = Path(tempfile.mkdtemp(prefix="bw-bench-"))
+    folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    server = EmbeddedPostgres(folder, port=free_port())
+    try:
+        server.start()
+        migrate = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
+        subprocess.run(migrate, env=os.environ | {"DATABASE_URL": server.dsn}, check=True, stdout=subprocess.DEVNULL)
+        yield server.dsn
+    finally:
+        server.destroy()
 
 
 @contextmanager
