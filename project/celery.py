@@ -16,7 +16,7 @@ from tasks.queues import PACED
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
-TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep", "jobs", "broker")
+TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep", "jobs", "broker", "children")
 SENT_HEADER, SLOT_HEADER = "sent_at_s", "slot"
 HOLD_BACK = "tasks.pacing:hold_back"
 

@@ -66,10 +66,12 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 # A leak ends with its child. 10,000 runs are some minutes of bells; a child costs 0.3 s to make anew.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 10_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # kilobytes; a child of the desk has 120,000
+# A child that died is believed to have left no result after this, 10 s by default; see tasks/children.py.
+CELERY_WORKER_LOST_WAIT = 0.5
 # A task that hangs is told to end (an error in the task), and a minute later killed. Backups have limits of their own.
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_WORKER_SEND_TASK_EVENTS = False  # two more messages a task; Flower asks for them when it is there
+CELERY_WORKER_SEND_TASK_EVENTS = False  # two more messages a task; bin/up --flower turns them on
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our own structured logging stays
 # When the broker was lost, running tasks go on: their rows are theirs as long as their leases are renewed.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import signal
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any
 from celery import shared_task
 from django.db import connection
 
-from apps.core.db import released
 from apps.core.errors import Conflict, Transient
+from apps.core.sections import only_one_asking
 from apps.jobs.types import ClaimedJob
+from apps.sources.engine import engine
 from tasks.base import BatchTask, DeskTask
 
 MARKS = "CREATE TABLE IF NOT EXISTS clockwork_mark (job text, note text, pid int, at timestamptz DEFAULT clock_timestamp())"
@@ -101,7 +102,15 @@ HOARD: list[bytes] = []
 
 @shared_task(base=DeskTask, name="clockwork.wait_on_network")
 def wait_on_network(*, name: str, port: int, **_: Any) -> None:
-    leave_mark(name, "before")
-    with released(), socket.create_connection(("127.0.0.1", port)) as other_side:
-        other_side.recv(1)
-    leave_mark(name, "after")
+    """Wait for a vendor that is slow, where every question to a vendor waits."""
+    with only_one_asking(name) as is_ours:
+        leave_mark(name, "before")
+        engine().run(_answer_of(port))
+        leave_mark(name, f"after {is_ours}")
+
+
+async def _answer_of(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = await reader.read(1)
+    writer.close()
+    return answer

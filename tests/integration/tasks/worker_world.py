@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
 from django.conf import settings
 from django.db import connection
 
@@ -60,6 +62,11 @@ class RunningWorker:
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the lines of its log that tell of this event."""
+        lines = [line for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [said for said in map(json.loads, lines) if said.get("event") == name]
+
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -94,7 +101,7 @@ def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variabl
         "REDIS_URL": settings.BROKER_REDIS_URL,
         "ENVIRONMENT": "test",
         "PROCESS_TYPE": "worker",
-        "LOG_FORMAT": "console",
+        "LOG_FORMAT": "json",
         "PYTHONPATH": str(ROOT),
     }
     log = folder / f"{name}.log"
@@ -110,7 +117,11 @@ def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variabl
 
 
 def wait_until(
-    holds: Callable[[], bool], timeout_s: float, tell: Callable[[], Any] = lambda: "", *, while_waiting: Callable[[], Any] | None = None
+    holds: Callable[[], bool],
+    timeout_s: float,
+    tell: Callable[[], Any] = lambda: "",
+    *,
+    while_waiting: Callable[[], Any] | None = None,
 ) -> None:
     until_s = time.monotonic() + timeout_s
     while not holds():
@@ -134,10 +145,20 @@ class Caretaker:
 look_after = Caretaker()
 
 
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def prepare() -> None:
     query(MARKS)
     query("TRUNCATE clockwork_mark")
     assert clockwork_tasks.mark.name in app.tasks
+
+
+def empty_queue() -> None:
+    with redis.Redis.from_url(settings.BROKER_REDIS_URL) as broker:
+        broker.delete(f"q:{QUEUE}")
 
 
 def enqueue(task: str, **kwargs: Any) -> str:
