@@ -35,17 +35,20 @@ DEPTHS = """
     UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM jobs_job WHERE state = 'parked' GROUP BY queue
 """
 TIMES = """
-    WITH ended AS (
-        SELECT queue, started_at - next_try_at AS wait, finished_at - started_at AS run,
-               row_number() OVER (ORDER BY finished_at DESC) AS place
-        FROM jobs_job WHERE state = 'done' AND finished_at >= %(since)s AND started_at IS NOT NULL
-    )
-    SELECT queue, count(*), count(*) FILTER (WHERE place <= %(newest)s),
-           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY GREATEST(extract(epoch FROM wait)::float8, 0))
-               FILTER (WHERE place <= %(newest)s),
-           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY extract(epoch FROM run)::float8)
-               FILTER (WHERE place <= %(newest)s)
-    FROM ended GROUP BY queue ORDER BY queue
+    WITH newest AS (
+        SELECT queue, extract(epoch FROM started_at - next_try_at)::float8 AS wait_s,
+               extract(epoch FROM finished_at - started_at)::float8 AS run_s
+        FROM jobs_job WHERE state = 'done' AND finished_at >= %(since)s
+        ORDER BY finished_at DESC LIMIT %(newest)s
+    ),
+    quantiles AS (
+        SELECT queue, count(*) AS looked_at,
+               percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY GREATEST(wait_s, 0)) AS waits,
+               percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY run_s) AS runs
+        FROM newest GROUP BY queue
+    ),
+    ended AS (SELECT queue, count(*) AS done FROM jobs_job WHERE state = 'done' AND finished_at >= %(since)s GROUP BY queue)
+    SELECT queue, done, COALESCE(looked_at, 0), waits, runs FROM ended LEFT JOIN quantiles USING (queue) ORDER BY queue
 """
 
 
