@@ -17,6 +17,7 @@ from subprocess import Popen
 
 import pytest
 
+from apps.monitoring.queues import queue_depths
 from apps.resilience import Pace
 from apps.sources.selectors import count_waiting
 from project.celery import app
@@ -56,10 +57,9 @@ def play(stack: ExitStack, movers: list[Popen[str]], run_s: float) -> Run:
         time.sleep(max(0.0, began_s + turn * MONEY_EVERY_S - time.monotonic()))
         if time.monotonic() - began_s > run_s:
             return run
-        now_us = int(server().time()[0]) * 1_000_000 + int(server().time()[1])  # type: ignore[index]
-        app.send_task("paced.money", kwargs={"number": turn, "sent_us": now_us}, queue="money")
+        app.send_task("paced.money", kwargs={"number": turn, "sent_us": server_now_us()}, queue="money")
         run.money_sent += 1
-        run.deepest = max(run.deepest, depth(QUEUE))
+        run.deepest = max(run.deepest, queue_depths()[QUEUE])
         if time.monotonic() >= kill_at_s and world.is_moving(movers[1]):
             kill_at_s = time.monotonic() + KILL_EVERY_S
             os.kill(movers[0].pid, signal.SIGKILL)
@@ -68,9 +68,9 @@ def play(stack: ExitStack, movers: list[Popen[str]], run_s: float) -> Run:
     raise AssertionError
 
 
-def depth(queue: str) -> int:
-    with app.connection_for_read() as connection:
-        return int(connection.default_channel.client.llen(queue))
+def server_now_us() -> int:
+    seconds, rest_us = server().time()
+    return seconds * 1_000_000 + rest_us
 
 
 def test_the_quota_is_kept_and_used_while_ten_thousand_wait(clean_redis, tmp_path):

@@ -6,8 +6,8 @@ import pytest
 
 from apps.core.sections import only_one_asking
 from apps.markets import services
-from apps.markets.services import candles
 from apps.markets.types import CandleCounts
+from apps.sources import services as sources
 from apps.sources.errors import VendorAway
 from tests.integration.markets.making import NOW
 
@@ -23,7 +23,7 @@ def asked(monkeypatch):
         seen.append(symbol)
         raise VendorAway("yahoo is away")
 
-    monkeypatch.setattr(candles.sources, "fetch_candles", fetch_candles)
+    monkeypatch.setattr(sources, "fetch_candles", fetch_candles)
     return seen
 
 

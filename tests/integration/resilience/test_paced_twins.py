@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from apps.resilience import BreakerRule, Feedback, MemoryStore, Pace, Verdict
 from apps.resilience.limiter import pause_us_of
-from apps.resilience.paced import Due, PacedItem, PacedQueue
+from apps.resilience.paced import PacedItem, PacedQueue
 from apps.resilience.stores import breaker_scripts, pace_scripts, paced_scripts, slot_scripts
 from apps.resilience.stores.connections import Script
 from apps.resilience.stores.paced_memory import MemoryPaced
@@ -94,7 +94,8 @@ class Twins:
         pace = Pace.per_minute(quota)
         expected = self.memory.offer_many(items, pace)
         got = self.shared.offer_many(items, pace)
-        assert got == [type(offer)(offer.slot, pytest.approx(offer.waits_s)) for offer in expected]
+        assert [offer.slot for offer in got] == [offer.slot for offer in expected]
+        assert [offer.waits_s for offer in got] == pytest.approx([offer.waits_s for offer in expected])
 
     def pop(self, source: str, limit: int, lost: int) -> None:
         expected = self.memory.pop(source, limit)
@@ -126,7 +127,7 @@ class Twins:
         got = self.shared.due()
         assert set(got.sources) == set(expected.sources)
         if not got.sources:
-            assert got == Due((), None if expected.next_s is None else pytest.approx(expected.next_s))
+            assert got.next_s == (None if expected.next_s is None else pytest.approx(expected.next_s))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import redis
-from celery import shared_task
+from celery import current_task, shared_task
 from django.conf import settings
 
 from apps.resilience import Limiter, Pace, RedisStore, slot_of_header
@@ -36,9 +36,9 @@ def note(key: str, words: str, at_us: int = 0) -> None:
     server().eval(NOTE, 1, key, words, at_us)
 
 
-@shared_task(base=DeskTask, name="paced.call", bind=True)
-def call(self: Any, *, source: str, number: int, per_minute: int, work_s: float = 0.0, **_: Any) -> None:
-    slot = slot_of_header(self.request.get("slot"))
+@shared_task(base=DeskTask, name="paced.call")
+def call(*, source: str, number: int, per_minute: int, work_s: float = 0.0, **_: Any) -> None:
+    slot = slot_of_header(current_task.request.get("slot"))
     bridge().run(limiter_of(source, per_minute).acquire())
     note(f"calls:{source}", str(number), 0 if slot is None else slot.at_us)
     time.sleep(work_s)

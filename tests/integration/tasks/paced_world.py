@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -43,13 +44,14 @@ def new_source() -> str:
 
 
 def calls_of(source: str) -> list[Call]:
-    rows = server().lrange(f"calls:{source}", 0, -1)
-    return [Call(*(int(word) for word in row.split())) for row in rows]  # type: ignore[union-attr]
+    rows: Any = server().lrange(f"calls:{source}", 0, -1)
+    return [Call(*(int(word) for word in row.split())) for row in rows]
 
 
 def most_in_a_window(calls: Sequence[Call], window_s: float) -> int:
     starts_us = sorted(call.at_us for call in calls)
-    return max(bisect.bisect_left(starts_us, at + int(window_s * 1_000_000)) - index for index, at in enumerate(starts_us))
+    window_us = int(window_s * 1_000_000)
+    return max(bisect.bisect_left(starts_us, at_us + window_us) - index for index, at_us in enumerate(starts_us))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -82,10 +84,10 @@ class RunningWorker:
     def end(self) -> None:
         """End it and its children by pid, whatever state they are in."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        children = path.read_text().split() if path.exists() else []
+        children = [int(word) for word in path.read_text().split()] if path.exists() else []
         for pid in [*children, self.process.pid]:
             with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
 
 
@@ -125,7 +127,8 @@ def mover(run_s: float) -> Iterator[subprocess.Popen[str]]:
 
 def is_moving(process: subprocess.Popen[str]) -> bool:
     """Whether this mover has said that it has begun."""
-    return any(row.startswith(f"{process.pid} ") for row in server().lrange("movers", 0, -1))  # type: ignore[union-attr]
+    rows: Any = server().lrange("movers", 0, -1)
+    return any(row.startswith(f"{process.pid} ") for row in rows)
 
 
 def cpu_share(process: subprocess.Popen[str], timeout_s: float) -> float:

@@ -35,7 +35,8 @@ SLOW = Pace.per_minute(5)
 def messages(queue: str = "fetch") -> list[dict[str, Any]]:
     """Return the messages in a queue of the broker, the oldest first."""
     with redis.Redis.from_url(desk.BROKER_REDIS_URL) as broker:
-        return [json.loads(raw) for raw in reversed(broker.lrange(f"q:{queue}", 0, -1))]  # type: ignore[arg-type]
+        raws: Any = broker.lrange(f"q:{queue}", 0, -1)
+        return [json.loads(raw) for raw in reversed(raws)]
 
 
 def waiting(source: str = REDDIT) -> int:
@@ -158,7 +159,12 @@ def test_what_a_mover_took_and_could_not_publish_comes_again_with_a_new_slot(mon
     app.send_task(BOOKS, kwargs={"source": REDDIT})
     app.send_task(BOOKS, kwargs={"source": REDDIT, "outcome": "second"})
     taken: list[Any] = []
-    wait_until(lambda: bool(taken.extend(paced_queue().pop(REDDIT).popped) or taken), 10)
+
+    def is_taken() -> bool:
+        taken.extend(paced_queue().pop(REDDIT).popped)
+        return bool(taken)
+
+    wait_until(is_taken, 10)
     assert (len(messages()), waiting()) == (1, 0)
     move(until=2)
     again = messages()[1]["headers"]["slot"]["at_us"]
