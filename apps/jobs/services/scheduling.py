@@ -38,11 +38,12 @@ SUPERSEDE = """
         SELECT found.id, newer.reason
         FROM unnest(%(names)s::text[], %(slots)s::timestamptz[], %(reasons)s::text[]) AS newer (schedule, slot_at, reason),
             LATERAL (
-                SELECT id FROM jobs_job
+                SELECT id, state FROM jobs_job
                 WHERE schedule = newer.schedule AND schedule <> '' AND slot_at < newer.slot_at ORDER BY slot_at DESC LIMIT 20
             ) AS found
+        WHERE found.state = 'queued'
     ) AS earlier
-    WHERE jobs_job.id = earlier.id AND state = 'queued' AND attempts = 0
+    WHERE jobs_job.id = earlier.id AND jobs_job.state = 'queued' AND attempts = 0
 """
 NOTE = """
     UPDATE jobs_schedule SET handled_until = looked.until
