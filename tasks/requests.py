@@ -41,6 +41,12 @@ class DeskRequest(Request):
         if isinstance(error, WorkerLostError):
             self._tell(str(error))
 
+    def _retry_worker_lost(self, exc: Any, exc_info: Any) -> bool:
+        """Send the message again, unless rows stand behind it: those come back by themselves, and by their own count."""
+        if self.request_dict.get("job") or getattr(self.task, "batch_size", 0):
+            return False
+        return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # celery-types leaves it out
+
     def _tell(self, reason: str) -> None:
         job_id = self.request_dict.get("job")
         if not job_id:

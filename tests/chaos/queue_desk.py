@@ -173,7 +173,7 @@ class QueueDesk:
         except AssertionError as missing:
             raise AssertionError(f"{missing}\n{self.last_words()}") from None
 
-    def last_words(self) -> str:
+    def last_words(self, *, lines: int = 12) -> str:
         """Return the jobs that are not done and the ends of all logs, for messages."""
         told = []
         with suppress(psycopg.Error):
@@ -186,7 +186,7 @@ class QueueDesk:
                 )
             ]
         for name in self._processes:
-            told += [f"--- {name}", *self.log(name).splitlines()[-12:]]
+            told += [f"--- {name}", *self.log(name).splitlines()[-lines:]]
         return f"seed {SEED}\n" + "\n".join(told)
 
     # Callers.
