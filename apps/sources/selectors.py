@@ -220,7 +220,7 @@ def _breaker_view(slug: str, breaker: BreakerState, pace: PaceState) -> BreakerV
         phase=breaker.phase.value,
         failures=breaker.failures,
         calls_saved=breaker.saved,
-        per_minute=quota * published_us / max(pace.interval_us, pace.learned.floor_us, pace.override_us, published_us),
+        per_minute=round(quota * published_us / max(pace.interval_us, pace.learned.floor_us, pace.override_us, published_us), 3),
         per_minute_published=quota,
     )
 

@@ -94,9 +94,14 @@ class FallbackStore:
         return await self._ask("redeem", lambda store: store.redeem(key, slot), refused)
 
     async def set_override(self, key: str, interval_us: int) -> None:
-        """Set the interval that no caller of `key` may fall below; 0 lifts it."""
+        """Set the interval that no caller of `key` may fall below; 0 lifts it. The spare keeps this process's share of it."""
         self._intervals_s.pop(key, None)
-        await self._ask("set_override", lambda store: store.set_override(key, interval_us))
+
+        async def told(_: Store) -> None:
+            await self._spare.set_override(key, interval_us * self.processes)
+
+        await told(self._spare)
+        await self._ask("set_override", lambda store: store.set_override(key, interval_us), told)
 
     async def admit(self, key: str, rule: BreakerRule) -> Admission:
         """Ask the breaker of `key` whether a call may go."""

@@ -183,6 +183,26 @@ def test_while_the_shared_store_is_away_a_slot_of_it_pays_for_nothing():
     assert store.fallbacks == 1
 
 
+def test_a_pace_that_was_set_holds_while_the_shared_store_is_away_and_is_lifted_for_then_too():
+    class Away(MemoryStore):
+        is_away, processes = False, 2
+
+        async def reserve(self, *words: Any, **more: Any) -> Any:
+            if self.is_away:
+                raise StoreUnavailable
+            return await super().reserve(*words, **more)
+
+    clock = FakeClock()
+    shared = Away(clock)
+    store = FallbackStore(shared, MemoryStore(clock), clock=clock)
+    asyncio.run(store.set_override("news", 5_000_000))
+    shared.is_away = True
+    assert asyncio.run(store.reserve("news", EVEN, wait_s_max=0.0)).interval_s == 10.0
+    asyncio.run(store.set_override("news", 0))
+    clock.advance(60.0)
+    assert asyncio.run(store.reserve("news", EVEN, wait_s_max=0.0)).interval_s == 2.0
+
+
 def test_a_header_is_read_as_it_was_written():
     slot = PaidSlot(source="news", at_us=1_700_000_000_000_000, interval_us=200_000, slowdowns=3)
     assert slot_of_header(slot.as_header()) == slot
