@@ -38,10 +38,21 @@ CAN_BE_CLAIMED = """
 TAKE_ONE = TAKE.format(which=f"id = %(job_id)s AND task = %(task)s AND scope = '' AND {CAN_BE_CLAIMED}")
 TAKE_SCOPED = TAKE.format(which="id = %(job_id)s")
 # ARRAY(…) keeps the planner at the primary key: with IN it may read the whole table. The limit is found by the index.
-TAKE_FRESH = TAKE.format(
+# A row that was tried before and is due since before any fresh one comes alone: else a task to which fresh rows never stop
+# coming would never try it again.
+TAKE_NEXT = TAKE.format(
     which=f"""id = ANY(ARRAY(
-        SELECT id FROM jobs_job WHERE task = %(task)s AND attempts = 0 AND scope = '' AND {CAN_BE_CLAIMED}
-        ORDER BY next_try_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED))"""
+        WITH overdue AS (
+            SELECT id FROM jobs_job WHERE task = %(task)s AND attempts > 0 AND scope = '' AND {CAN_BE_CLAIMED} AND next_try_at < (
+                SELECT next_try_at FROM jobs_job WHERE task = %(task)s AND attempts = 0 AND scope = '' AND state = 'queued'
+                ORDER BY next_try_at LIMIT 1)
+            ORDER BY attempts, next_try_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ), fresh AS (
+            SELECT id FROM jobs_job
+            WHERE task = %(task)s AND attempts = 0 AND scope = '' AND {CAN_BE_CLAIMED} AND NOT EXISTS (SELECT FROM overdue)
+            ORDER BY next_try_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT id FROM overdue UNION ALL SELECT id FROM fresh))"""
 )
 TAKE_TRIED = TAKE.format(
     which=f"""id = ANY(ARRAY(
@@ -64,10 +75,11 @@ def claim(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | 
 def claim_batch(*, task: str, limit: int, owner: str, now: datetime) -> list[ClaimedJob]:
     """Take up to `limit` due rows of the task in one statement, the longest due first; an empty list when there are none.
 
-    Rows that were never tried come together. When there are none of them, one row that was tried before comes alone, so that
-    a row that kills its worker takes no neighbours with it. Rows with a scope are single work and never come here.
+    Rows that were never tried come together. One row that was tried before comes alone, when its turn has come or when
+    there are no others, so that a row that kills its worker takes no neighbours with it. Rows with a scope are single work
+    and never come here.
     """
-    return _take(TAKE_FRESH, task=task, limit=limit, owner=owner, now=now) or _take(TAKE_TRIED, task=task, owner=owner, now=now)
+    return _take(TAKE_NEXT, task=task, limit=limit, owner=owner, now=now) or _take(TAKE_TRIED, task=task, owner=owner, now=now)
 
 
 def _take(statement: str, *, owner: str, now: datetime, **which: Any) -> list[ClaimedJob]:

@@ -18,10 +18,10 @@ from apps.jobs.types import Reconciled
 # One look writes and rings so many rows at most; the next look goes on.
 ROWS_MAX = 1_000
 
+# What is taken back keeps the moment since which it is due, and so its place among the others.
 FREE = f"""
     UPDATE jobs_job SET
         state = CASE WHEN is_over THEN 'parked' ELSE 'queued' END,
-        next_try_at = CASE WHEN is_over THEN next_try_at ELSE %(now)s END,
         finished_at = CASE WHEN is_over THEN %(now)s END,
         reason = CASE WHEN is_out_of_time THEN '{DEADLINE_PASSED}: ' WHEN is_over THEN '{ATTEMPTS_USED_UP}: ' ELSE '' END
                  || '{WORKER_LOST} (' || lease_owner || ')',

@@ -91,10 +91,18 @@ class Queue(RuleBasedStateMachine):
         due = [job for job in self.known.values() if (job.task, job.state) == (BATCH, "queued") and job.due_s <= self.now_s]
         fresh = [job for job in due if job.attempts == 0]
         given = jobs.claim_batch(task=BATCH, limit=limit, owner="batch", now=self.now)
-        assert len(given) == (min(limit, len(fresh)) if fresh else min(1, len(due)))
+        # A row that was tried comes alone: when it is due since before every fresh one, or when there are none of those.
+        first_fresh_s = min((job.due_s for job in self.fresh_rows()), default=None)
+        overdue = [job for job in due if job.attempts and first_fresh_s is not None and job.due_s < first_fresh_s]
+        comes_alone = bool(overdue) or not fresh
+        assert len(given) == (min(1, len(due)) if comes_alone else min(limit, len(fresh)))
         for claim in given:
-            assert (self.known[claim.id].attempts == 0) is bool(fresh)
+            assert (self.known[claim.id].attempts > 0) is comes_alone
             self.take(claim)
+
+    def fresh_rows(self) -> list[Known]:
+        queued = [job for job in self.known.values() if (job.task, job.state) == (BATCH, "queued")]
+        return [job for job in queued if not job.attempts]
 
     def take(self, claim: ClaimedJob) -> None:
         job = self.known[claim.id]
@@ -142,7 +150,7 @@ class Queue(RuleBasedStateMachine):
         found = jobs.reconcile(depths={}, now=self.now)
         assert found.freed + found.parked == len(silent)
         for job in silent:
-            job.state, job.due_s = ("parked" if job.attempts == 3 else "queued"), self.now_s
+            job.state = "parked" if job.attempts == 3 else "queued"
 
     @precondition(lambda self: any(job.state == "running" for job in self.known.values()))
     @rule()

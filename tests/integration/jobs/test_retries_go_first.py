@@ -47,6 +47,25 @@ def test_rows_of_a_batch_that_were_never_tried_are_rung_for_in_their_turn(bells)
     assert bells == [Bell(task=BATCH, queue=QUEUE)]
 
 
+def test_a_row_whose_worker_was_lost_keeps_its_place_before_fresh_ones_and_comes_alone(bells):
+    lost = enqueue_batch(2)
+    assert len(claim_batch()) == 2
+    fresh = [enqueue(BATCH, now=after(1)) for _ in range(3)]
+    look(15)
+    taken = [[claim.id for claim in claim_batch(now=after(15))] for _ in range(4)]
+    assert taken == [[lost[0]], [lost[1]], fresh, []]
+
+
+def test_a_row_that_failed_waits_behind_those_that_were_due_before_it_and_not_behind_all_that_come_after(bells):
+    [failed] = enqueue_batch(1)
+    jobs.fail(claim=claim_batch()[0], error=ValueError("x"), now=after(0))  # to be tried again after two seconds
+    early = enqueue(BATCH, now=after(1))
+    late = enqueue(BATCH, now=after(3))
+    assert [claim.id for claim in claim_batch(limit=1, now=after(4))] == [early]
+    assert [claim.id for claim in claim_batch(limit=1, now=after(4))] == [failed]
+    assert [claim.id for claim in claim_batch(limit=1, now=after(4))] == [late]
+
+
 def test_a_first_message_is_what_a_worker_takes_next(clean_redis):
     ring_all([Bell(task=SINGLE, queue=QUEUE, job_id=name) for name in ("job_1", "job_2")])
     ring_all([Bell(task=SINGLE, queue=QUEUE, job_id="job_3", goes_first=True)])
