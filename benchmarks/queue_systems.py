@@ -216,5 +216,5 @@ def _cpu_s_of(process: Path, sessions: set[int]) -> float:
         words = (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    in_user, in_kernel = int(words[11]), int(words[12])
-    return (in_user + in_kernel) / os.sysconf("SC_CLK_TCK") if int(words[3]) in sessions else 0.0
+    ticks = sum(int(word) for word in words[11:15])  # its own, and those of its children that ended
+    return ticks / os.sysconf("SC_CLK_TCK") if int(words[3]) in sessions else 0.0

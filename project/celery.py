@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep", "jobs", "broker", "children")
 SENT_HEADER, SLOT_HEADER = "sent_at_s", "slot"
+SETTINGS_PREFIX = "CELERY_"
 HOLD_BACK = "tasks.pacing:hold_back"
 
 
@@ -39,6 +40,11 @@ class DeskCelery(Celery):
             if _hold_back()(name, kwargs or {}, options):
                 return self.AsyncResult(options["task_id"])
         return super().send_task(name, args, kwargs, **options)
+
+    def prepare_config(self, c: Mapping[str, Any]) -> Any:
+        """Read Django's settings once: a look at a value that they lack costs 20 µs, and a message takes half a dozen."""
+        ours = {name: c[name] for name in c if name.startswith(SETTINGS_PREFIX)}
+        return super().prepare_config(ours)  # type: ignore[arg-type]  # the stub wants what comes out of it
 
 
 @cache
