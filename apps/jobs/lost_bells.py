@@ -13,9 +13,9 @@ PATIENCE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Jobs of one queue, task and source that are due: never rung for, rung for long ago, and when the latest bell was.
+    """Jobs of one queue, task and source that are due: not rung for, rung for long ago, and when the latest bell was.
 
-    `is_retry` says that one of those never rung for was tried before.
+    `is_retry` says that one of those two was tried before.
     """
 
     queue: str

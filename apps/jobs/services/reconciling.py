@@ -50,7 +50,8 @@ END_OUT_OF_TIME = f"""
 # What is due, in the order in which it is wanted. A bell counts as old after some seconds.
 WAITING = """
     SELECT queue, task, source, count(*) FILTER (WHERE rung_at IS NULL),
-           count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at), bool_or(rung_at IS NULL AND attempts > 0)
+           count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at),
+           bool_or(attempts > 0 AND (rung_at IS NULL OR rung_at <= %(old)s))
     FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
     GROUP BY queue, task, source
 """
