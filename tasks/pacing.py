@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -70,6 +70,10 @@ class Letter:
         said = f"job {job_id}" if job_id else f"{self.task} {json.dumps(self.kwargs, sort_keys=True)}"
         return said if len(said) <= NAME_LENGTH else f"{self.task} {sha256(said.encode()).hexdigest()}"
 
+    def as_text(self) -> str:
+        """Return it as JSON; `asdict` would copy everything in it first."""
+        return json.dumps({name: getattr(self, name) for name in LETTER_FIELDS})
+
     def publish(self, slot: PaidSlot, producer: Any) -> None:
         """Send it, with the slot that is paid; past `DeskCelery.send_task`, which would let it wait again."""
         headers = {**self.headers, SLOT: slot.as_header(), SENT: clock.now().timestamp()}
@@ -79,6 +83,9 @@ class Letter:
         Celery.send_task(
             current_app, self.task, kwargs=dict(self.kwargs), task_id=self.id, headers=headers, producer=producer, **options
         )
+
+
+LETTER_FIELDS = tuple(entry.name for entry in fields(Letter))
 
 
 def hold_back(name: str, kwargs: Mapping[str, Any], options: dict[str, Any]) -> bool:
@@ -238,7 +245,7 @@ def _publish(letters: Sequence[tuple[Letter, PaidSlot]]) -> None:
 def _item(letter: Letter, source: str, *, tenant: str = "", priority: int = 0) -> PacedItem:
     place = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
     try:
-        return PacedItem(id=letter.name, source=source, body=json.dumps(asdict(letter)), tenant=tenant, priority=place)
+        return PacedItem(id=letter.name, source=source, body=letter.as_text(), tenant=tenant, priority=place)
     except ValueError as error:
         raise Invalid(f"{letter.task} cannot wait for a slot: {error}", field="kwargs") from error
 

@@ -27,4 +27,4 @@ def paced_queue() -> PacedQueue:
 def pace_of(source: str) -> Pace | None:
     """Return the pace of a source as its limiter keeps it; None for what is no source."""
     vendor = registry.VENDORS.get(source)
-    return None if vendor is None else registry.connection_of(vendor).pace
+    return None if vendor is None else Pace.per_minute(registry.quota_of(vendor))
