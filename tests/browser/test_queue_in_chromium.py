@@ -35,7 +35,9 @@ def busy(day) -> Job:
         progress_done=87, progress_total=124, progress_note="dumping markets_quote_2026_11_22",
     )  # fmt: skip
     items = [PacedItem(id=str(n), source="alphavantage", tenant=("", "tnt_01k9aaa")[n % 2], body="{}") for n in range(60)]
-    paced_queue().offer_many(items, pace_of("alphavantage"))
+    pace = pace_of("alphavantage")
+    assert pace is not None
+    paced_queue().offer_many(items, pace)
     every = IntervalSchedule.objects.create(every=15, period="seconds")
     nightly = CrontabSchedule.objects.create(minute="30", hour="2", timezone="UTC")
     PeriodicTask.objects.create(name="work orders", task="tasks.trade.work", interval=every)

@@ -174,7 +174,7 @@ def test_no_room_for_the_restore_is_no_verdict_on_the_backup(desk, servers, monk
 
 
 def test_progress_goes_through_both_halves_of_a_backup_and_of_its_proof(desk, servers):
-    told = {"take": [], "verify": []}
+    told: dict[str, list[tuple[int, int, str]]] = {"take": [], "verify": []}
     backup = services.take(kind="daily", now=NOW, by="ann", progress=lambda *report: told["take"].append(report))
     services.verify(now=NOW, by="ann", progress=lambda *report: told["verify"].append(report))
     for reports, words in ((told["take"], ("reading ", "dumping ")), (told["verify"], ("restoring ", "reading "))):

@@ -90,6 +90,7 @@ def test_running_work_shows_percent_counts_and_note(clean_redis, staff, now):
 
 def test_what_waits_for_a_pace_is_shown_by_source_and_tenant(clean_redis, staff):
     pace = pace_of("alphavantage")
+    assert pace is not None
     items = [PacedItem(id=str(n), source="alphavantage", tenant=f"tnt_{n % 2}", body="{}") for n in range(40)]
     paced_queue().offer_many(items, pace)
     waiting = sum(line.count for line in paced_queue().waiting())

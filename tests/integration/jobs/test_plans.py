@@ -31,7 +31,7 @@ FILL = """
 """
 LATER = after(200)
 CLAIM = {"owner": "w", "lease_until": after(215), "now": LATER, "due": LATER}
-HELD = {"ids": [f"job_{n:026d}" for n in range(90_001, 90_101)], "tokens": [0] * 100, "now": LATER}
+HELD: dict[str, Any] = {"ids": [f"job_{n:026d}" for n in range(90_001, 90_101)], "tokens": [0] * 100, "now": LATER}
 LOOK = {"now": LATER, "old": LATER, "limit": 100}
 
 STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {

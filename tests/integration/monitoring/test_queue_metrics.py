@@ -61,7 +61,9 @@ def test_every_source_has_its_pace(transactional_db, clean_redis, ops):
 
 def test_what_waits_for_a_pace_is_told_by_source(transactional_db, clean_redis, ops):
     items = [PacedItem(id=str(number), source="alphavantage", body="{}") for number in range(30)]
-    offers = paced_queue().offer_many(items, pace_of("alphavantage"))
+    pace = pace_of("alphavantage")
+    assert pace is not None
+    offers = paced_queue().offer_many(items, pace)
     waiting = sum(not offer.goes_now for offer in offers)
     assert 0 < waiting < 31
     assert families(ops.get("/metrics"))["paced_waiting"] == {("alphavantage",): waiting}

@@ -45,7 +45,9 @@ def test_the_password_is_in_the_environment_and_on_no_command_line(monkeypatch, 
     program(tmp_path, "pg_dump", 'echo "$@" > "$0.args"; echo "$PGPASSWORD" > "$0.password"')
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target:
-        tools.dump({"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target, on_table=[].append)
+        tools.dump(
+            {"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target, on_table=list[str]().append
+        )
     args = (tmp_path / "pg_dump.args").read_text()
     assert "--snapshot=00-1" in args
     assert "hush-hush" not in args
@@ -73,7 +75,7 @@ def test_a_failure_says_the_telling_line(monkeypatch, tmp_path, script, said):
     program(tmp_path, "pg_dump", script)
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed) as failed:
-        tools.dump({}, "00-1", target, on_table=[].append)
+        tools.dump({}, "00-1", target, on_table=list[str]().append)
     assert str(failed.value) == said
 
 
@@ -82,7 +84,7 @@ def test_a_program_that_hangs_is_ended(monkeypatch, tmp_path):
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     monkeypatch.setattr(tools, "TOOL_TIMEOUT_S", 0.2)
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed, match=r"more than 0\.2 seconds"):
-        tools.dump({}, "00-1", target, on_table=[].append)
+        tools.dump({}, "00-1", target, on_table=list[str]().append)
 
 
 def test_every_table_is_told_when_it_is_its_turn(monkeypatch, tmp_path):
@@ -93,7 +95,7 @@ def test_every_table_is_told_when_it_is_its_turn(monkeypatch, tmp_path):
     ]
     program(tmp_path, "pg_dump", "\n".join(f"echo '{line}' >&2" for line in lines))
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
-    told = []
+    told: list[str] = []
     with (tmp_path / "out").open("wb") as target:
         tools.dump({}, "00-1", target, on_table=told.append)
     assert told == ["a", "b.c"]

@@ -65,7 +65,7 @@ def test_a_sparing_listener_hears_once_a_second_and_the_end_once():
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 50)), max_size=60))
 def test_a_sparing_listener_never_hears_twice_within_the_pause_but_for_ends(steps):
     hand, heard = Hand(), []
-    tell = Sparing(lambda done, total, note: heard.append((hand.at_s, done, total)), every_s=1.0, clock_s=hand)
+    tell = Sparing(lambda done, total=None, note="": heard.append((hand.at_s, done, total)), every_s=1.0, clock_s=hand)
     for pause_s, done in steps:
         hand.at_s += pause_s
         tell(done, 50)
