@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -22,6 +21,7 @@ from apps.markets import selectors as market_views
 from apps.sources import selectors as source_views
 from apps.sources.models import Quarantine
 from apps.sources.world.recording import load_recording
+from tests.addresses import database_address
 from tests.chaos.fault_cases import SOURCES, Leaves, cases, recorded_cases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,8 +81,7 @@ def start_world(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 def start_desk(world_url: str, complaints: IO[str]) -> subprocess.Popen[str]:
     """Start the desk on the database of this test and the world as every vendor."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    variables = {"DATABASE_URL": database.geturl()}
+    variables = {"DATABASE_URL": database_address()}
     for source, window in SOURCES.items():
         variables[f"{source.upper()}_BASE_URL"] = f"{world_url}/{window}"
         variables[f"{source.upper()}_RATE_PER_MINUTE"] = "6000"

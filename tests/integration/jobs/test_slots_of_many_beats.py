@@ -17,19 +17,16 @@ from django.db import transaction as django_transaction
 from apps.jobs.misfires import Taken
 from apps.jobs.models import Job, Schedule
 from apps.jobs.slots import slots_between
+from tests.addresses import database_address
 from tests.integration.jobs.schedule_world import MINUTE, SECOND, START, definitions, every, look, slots, story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BEATS, LASTS_S, SPEED = 4, 10, 2
 
 
-def address_of_the_test_database() -> str:
-    return os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + str(connection.settings_dict["NAME"])
-
-
 def hammer() -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.integration.jobs.beat_hammer", str(LASTS_S), str(SPEED)]
-    environment = os.environ | {"DATABASE_URL": address_of_the_test_database(), "DJANGO_SETTINGS_MODULE": "project.settings"}
+    environment = os.environ | {"DATABASE_URL": database_address(), "DJANGO_SETTINGS_MODULE": "project.settings"}
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from project.local.processes import Worker
+from tests.addresses import database_address
 from tests.integration.tasks.paced_tasks import server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -138,10 +138,8 @@ def cpu_share(process: subprocess.Popen[str], timeout_s: float) -> float:
 
 
 def environment() -> dict[str, str]:
-    database = connection.settings_dict
-    address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
     own = {
-        "DATABASE_URL": f"postgres://{address}",
+        "DATABASE_URL": database_address(),
         "REDIS_URL": settings.BROKER_REDIS_URL,
         "ENVIRONMENT": "test",
         "PROCESS_TYPE": "worker",

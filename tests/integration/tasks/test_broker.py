@@ -14,6 +14,7 @@ from django.conf import settings
 
 from apps.backups.embedded import free_port
 from project.local.valkey import EmbeddedValkey
+from tests.addresses import database_address
 from tests.integration.tasks import worker_world as world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +39,7 @@ def evicting_broker(tmp_path):
 @pytest.mark.parametrize("what", ["worker", "beat"])
 def test_a_broker_that_may_evict_messages_is_refused_in_one_line_with_exit_2(evicting_broker, tmp_path, transactional_db, what):
     command = {"worker": ("worker", "-Q", "upkeep", "--concurrency", "1"), "beat": ("beat", "--pidfile=")}[what]
-    environment = {**os.environ, "REDIS_URL": evicting_broker, "DATABASE_URL": world.dsn(), "ENVIRONMENT": "test"}
+    environment = {**os.environ, "REDIS_URL": evicting_broker, "DATABASE_URL": database_address(), "ENVIRONMENT": "test"}
     ended = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "project", *command],
         check=False,
@@ -84,7 +85,7 @@ def test_a_broker_that_never_answers_holds_a_request_for_less_than_ten_seconds(t
         environment = {
             **os.environ,
             "REDIS_URL": f"redis://127.0.0.1:{port}/0",
-            "DATABASE_URL": world.dsn(),
+            "DATABASE_URL": database_address(),
             "ENVIRONMENT": "test",
             "DJANGO_SETTINGS_MODULE": "project.settings",
         }

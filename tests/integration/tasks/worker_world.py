@@ -16,7 +16,6 @@ from typing import Any
 import psycopg
 import redis
 from django.conf import settings
-from django.db import connection
 
 from apps.core import clock
 from apps.jobs import services as jobs
@@ -24,6 +23,7 @@ from apps.jobs.models import Job
 from project.celery import app
 from project.local.processes import Worker
 from tasks.jobs import reconcile_step
+from tests.addresses import database_address
 from tests.integration.tasks import clockwork_tasks
 from tests.integration.tasks.clockwork_tasks import MARKS
 
@@ -32,14 +32,9 @@ APP = "tests.integration.tasks.clockwork_app"
 QUEUE = "upkeep"
 
 
-def dsn() -> str:
-    values = connection.settings_dict
-    return f"postgres://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
-
-
 def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Ask on a session of our own: the test's may have been cut."""
-    with psycopg.connect(dsn(), autocommit=True, application_name="clockwork-test") as session:
+    with psycopg.connect(database_address(), autocommit=True, application_name="clockwork-test") as session:
         cursor = session.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
@@ -97,7 +92,7 @@ def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variabl
     command = list(Worker(name, (QUEUE,), concurrency).command())
     command[command.index("-A") + 1] = APP
     own = {
-        "DATABASE_URL": dsn(),
+        "DATABASE_URL": database_address(),
         "REDIS_URL": settings.BROKER_REDIS_URL,
         "ENVIRONMENT": "test",
         "PROCESS_TYPE": "worker",
