@@ -10,6 +10,9 @@ from tests.integration.tasks import worker_world as world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 
+# What Celery says to TERM, QUIT and QUIT again.
+ANSWERS = ("Warm shutdown", "again will terminate all running tasks", "cold shutdown to complete")
+
 
 @pytest.fixture(autouse=True)
 def _clean(clean_redis, transactional_db):
@@ -21,6 +24,14 @@ def under_way(worker, name):
     world.wait_until(lambda: world.job(job_id).state == "running", 30, worker.text)
     waiting = [world.enqueue("clockwork.mark_atomic", name=f"{name} {number}") for number in range(3)]
     return job_id, waiting
+
+
+def tell(worker, signals):
+    """Send each signal after the answer to the one before it: two of one kind at once count as one."""
+    for number, answer in zip(signals, ANSWERS, strict=False):
+        worker.send(number)
+        if len(signals) > 1:
+            world.wait_until(lambda answer=answer: answer in worker.text(), 3, worker.text)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +62,7 @@ def test_what_was_cut_off_is_done_once_by_the_next_worker(tmp_path, signals, sof
     with world.worker(tmp_path, WORKER_SOFT_SHUTDOWN_TIMEOUT=str(soft_s)) as worker:
         job_id, _ = under_way(worker, "job")
         children = worker.children()
-        for number in signals:
-            worker.send(number)
+        tell(worker, signals)
         for child in children if signals == (signal.SIGKILL,) else ():
             world.kill(child)
         worker.wait()
