@@ -12,12 +12,12 @@ from celery.utils import uuid
 from celery.utils.imports import symbol_by_name
 
 from apps.core import clock
+from apps.core.headers import SENT_AT_S, SLOT
 from tasks.queues import PACED
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep", "jobs", "broker", "children")
-SENT_HEADER, SLOT_HEADER = "sent_at_s", "slot"
 SETTINGS_PREFIX = "CELERY_"
 HOLD_BACK = "tasks.pacing:hold_back"
 
@@ -32,8 +32,8 @@ class DeskCelery(Celery):
 
         A slot belongs to one delivery: a message that is sent again (its worker was lost) waits for another.
         """
-        headers = {**(options.get("headers") or {}), SENT_HEADER: clock.now().timestamp()}
-        headers.pop(SLOT_HEADER, None)
+        headers = {**(options.get("headers") or {}), SENT_AT_S: clock.now().timestamp()}
+        headers.pop(SLOT, None)
         options["headers"] = headers
         if name in PACED:
             options["task_id"] = options.get("task_id") or uuid()

@@ -15,7 +15,7 @@ from celery.signals import task_postrun, task_prerun
 from django.db import close_old_connections
 from prometheus_client import Histogram
 
-from apps.core import clock
+from apps.core import clock, headers
 from apps.core.errors import Broken, Expected
 from apps.jobs.types import ClaimedJob
 from apps.monitoring import services as monitoring
@@ -41,7 +41,6 @@ WAIT = Histogram(
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
 STARTED_ATTRIBUTE = "desk_started_s"
-SENT_HEADER, SLOT_HEADER, JOB_HEADER = "sent_at_s", "slot", "job"
 WAITED_ON = frozenset(QUEUE_NAMES.names())  # what a message says of its queue becomes a label only if it is one
 
 
@@ -68,7 +67,7 @@ class DeskTask(Task):  # type: ignore[type-arg]  # celery-types has it generic, 
             return
         try:
             with allowance(self.request):
-                self.work(self.request.get(JOB_HEADER), args, kwargs)
+                self.work(self.request.get(headers.JOB), args, kwargs)
         except MemoryError as error:
             # As itself it would end the worker's main process: Celery takes it for its own.
             raise OutOfMemory(f"{self.name} ran out of memory") from error
@@ -122,7 +121,7 @@ def start_the_clock(task: Any = None, **_: Any) -> None:
     """Note on the request of this execution when it began, and how long its message waited."""
     request = task.request
     setattr(request, STARTED_ATTRIBUTE, clock.monotonic_s())
-    sent_at_s, queue = request.get(SENT_HEADER), (request.delivery_info or {}).get("routing_key")
+    sent_at_s, queue = request.get(headers.SENT_AT_S), (request.delivery_info or {}).get("routing_key")
     if isinstance(sent_at_s, int | float) and queue in WAITED_ON:
         WAIT.labels(queue=queue).observe(max(0.0, clock.now().timestamp() - sent_at_s))
 

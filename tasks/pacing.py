@@ -28,6 +28,7 @@ from prometheus_client import Counter
 
 from apps.core import clock
 from apps.core.errors import Invalid
+from apps.core.headers import AGAIN, JOB, PRIORITY, SENT_AT_S, SLOT, SOURCE, TENANT
 from apps.monitoring.queues import queue_depths
 from apps.resilience import Pace, PacedItem, PaceExceeded, PaidSlot, StoreUnavailable, allowing, slot_of_header
 from apps.sources import services as sources
@@ -43,8 +44,6 @@ BATCH = 100
 # More messages than this before the workers means that they are the bottleneck: slots would pass before they are used.
 JAM_DEPTH, JAM_WAIT_S = 50, 0.02
 PRIORITY_MAX, NAME_LENGTH, AGAIN_MAX = 100, 200, 10
-JOB, SLOT, SENT, SOURCE, TENANT, PRIORITY = "job", "slot", "sent_at_s", "source", "tenant", "priority"
-AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ class Letter:
 
     def publish(self, slot: PaidSlot, producer: Any) -> None:
         """Send it, with the slot that is paid; past `DeskCelery.send_task`, which would let it wait again."""
-        headers = {**self.headers, SLOT: slot.as_header(), SENT: clock.now().timestamp()}
+        headers = {**self.headers, SLOT: slot.as_header(), SENT_AT_S: clock.now().timestamp()}
         options: dict[str, Any] = {"queue": self.queue} if self.queue else {}
         if self.expires_at_s is not None:
             options["expires"] = datetime.fromtimestamp(self.expires_at_s, tz=UTC)
@@ -104,7 +103,7 @@ def hold_back(name: str, kwargs: Mapping[str, Any], options: dict[str, Any]) -> 
         id=options.get("task_id") or uuid(),
         kwargs=kwargs,
         queue=_queue_name(options.get("queue")),
-        headers={key: value for key, value in headers.items() if key not in (SLOT, SENT, SOURCE, TENANT, PRIORITY)},
+        headers={key: value for key, value in headers.items() if key not in (SLOT, SENT_AT_S, SOURCE, TENANT, PRIORITY)},
         expires_at_s=_moment_s(options.get("expires")),
     )
     item = _item(letter, source, tenant=str(headers.get(TENANT) or ""), priority=int(headers.get(PRIORITY) or 0))
@@ -114,7 +113,7 @@ def hold_back(name: str, kwargs: Mapping[str, Any], options: dict[str, Any]) -> 
         raise OperationalError(str(error)) from error
     if offer.slot is None:
         return True
-    options["headers"] = {**letter.headers, SENT: headers.get(SENT), SLOT: offer.slot.as_header()}
+    options["headers"] = {**letter.headers, SENT_AT_S: headers.get(SENT_AT_S), SLOT: offer.slot.as_header()}
     return False
 
 

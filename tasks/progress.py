@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 from celery import current_app
 
+from apps.core import headers
 from apps.core.progress import Progress, unheard
 from apps.jobs.progress import noted
-from tasks.base import JOB_HEADER
 
 
 def of_this_job() -> AbstractContextManager[Progress]:
     """Return a context whose progress is written into the row of the job that runs; unheard when none does."""
     task = current_app.current_worker_task
-    job_id = task.request.get(JOB_HEADER) if task else None
+    job_id = task.request.get(headers.JOB) if task else None
     return noted(job_id) if job_id else nullcontext(unheard)

@@ -13,7 +13,7 @@ from celery.exceptions import WorkerLostError
 from celery.worker.request import Request
 from kombu.exceptions import OperationalError
 
-from apps.core.bell import FIRST_HEADER
+from apps.core import headers
 from tasks.running import owner_of
 
 log = structlog.get_logger(__name__)
@@ -43,18 +43,18 @@ class DeskRequest(Request):
 
     def _retry_worker_lost(self, exc: Any, exc_info: Any) -> bool:
         """Send the message again, unless rows stand behind it: those come back by themselves, and by their own count."""
-        if self.request_dict.get("job") or getattr(self.task, "batch_size", 0):
+        if self.request_dict.get(headers.JOB) or getattr(self.task, "batch_size", 0):
             return False
         return bool(super()._retry_worker_lost(exc, exc_info))  # type: ignore[misc]  # celery-types leaves it out
 
     def _tell(self, reason: str) -> None:
-        job_id = self.request_dict.get("job")
+        job_id = self.request_dict.get(headers.JOB)
         if not job_id:
             return
         said = {"lost_job": job_id, "owner": owner_of(str(self.id), str(self.hostname)), "reason": reason[:200]}
         # To the queue that this worker drains itself: others may be busy for an hour.
         queue = self.delivery_info["routing_key"]
         try:
-            current_app.send_task(LOST_TASK, kwargs=said, queue=queue, retry=False, headers={FIRST_HEADER: True})
+            current_app.send_task(LOST_TASK, kwargs=said, queue=queue, retry=False, headers={headers.FIRST: True})
         except (OperationalError, OSError) as error:
             log.warning("lost_worker_not_told", job=job_id, error=type(error).__name__)

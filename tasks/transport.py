@@ -16,8 +16,7 @@ from prometheus_client import Counter
 from redis import exceptions as redis_errors
 from redis.sentinel import Sentinel
 
-from apps.core import clock
-from apps.core.bell import FIRST_HEADER
+from apps.core import clock, headers
 from tasks.envelopes import Unfit, check_broadcast, check_message
 from tasks.queues import QUEUE_NAMES
 from tasks.shapes import Shape, shape_of
@@ -96,7 +95,7 @@ class CheckedChannel(stock.Channel):
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         """Put a message behind the others of its queue, or before them when it says that it goes first."""
         batch = options.get("_publish_batch")
-        if batch is not None or not (message.get("headers") or {}).get(FIRST_HEADER):
+        if batch is not None or not (message.get("headers") or {}).get(headers.FIRST):
             super()._put(queue, message, **options)
             return
         place = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))  # type: ignore[attr-defined]

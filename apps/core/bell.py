@@ -17,13 +17,11 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from apps.core import clock
+from apps.core import clock, headers
 
 log = structlog.get_logger(__name__)
 
 BELLS_LOST = Counter("bells_lost_total", "Doorbells that could not be rung because the broker was away.", ["task"])
-JOB_HEADER = "job"
-FIRST_HEADER = "first"
 EXPIRY_S = 60
 # After a bell was lost, others are not tried for so long: a broker that is cut off costs a request one time-out, not
 # one for every bell.
@@ -52,9 +50,14 @@ class Bell:
         options: dict[str, Any] = {"kwargs": dict(self.kwargs), "retry": False}
         if self.queue is None:
             return options | {"expires": EXPIRY_S}
-        named = {JOB_HEADER: self.job_id, "source": self.source, "tenant": self.tenant, "priority": self.priority}
-        headers = {name: value for name, value in {**named, FIRST_HEADER: self.goes_first}.items() if value}
-        return options | {"queue": self.queue, "headers": headers}
+        told = {
+            headers.JOB: self.job_id,
+            headers.SOURCE: self.source,
+            headers.TENANT: self.tenant,
+            headers.PRIORITY: self.priority,
+            headers.FIRST: self.goes_first,
+        }
+        return options | {"queue": self.queue, "headers": {name: value for name, value in told.items() if value}}
 
 
 @dataclass(slots=True)
