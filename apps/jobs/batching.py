@@ -5,7 +5,7 @@ The clockwork's classes say it, and Celery's registry knows them by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,26 +19,15 @@ def is_batch(task: str) -> bool:
     return getattr(_tasks().get(task), "batch_size", 0) > 0
 
 
-def bells_for(rows: Sequence[tuple[str, str, str, str, str, int]], *, goes_first: bool = False) -> list[Bell]:
-    """Return the bells for rows of (id, task, queue, source, tenant, priority).
-
-    It is one for each single job, and one for all rows of a batch task.
-    """
-    bells: dict[tuple[str, str, str], Bell] = {}
-    for job_id, task, queue, source, tenant, priority in rows:
-        if is_batch(task):
-            bells[task, queue, ""] = Bell(task=task, queue=queue, goes_first=goes_first)
+def needed(bells: Iterable[Bell]) -> list[Bell]:
+    """Return the bells that are needed of one for each row: all of single jobs, and one for all rows of a batch task."""
+    found: dict[tuple[str, str | None, str], Bell] = {}
+    for bell in bells:
+        if is_batch(bell.task):
+            found[bell.task, bell.queue, ""] = Bell(task=bell.task, queue=bell.queue, goes_first=bell.goes_first)
         else:
-            bells[task, queue, job_id] = Bell(
-                task=task,
-                queue=queue,
-                job_id=job_id,
-                source=source,
-                tenant=tenant,
-                priority=priority,
-                goes_first=goes_first,
-            )
-    return list(bells.values())
+            found[bell.task, bell.queue, bell.job_id] = bell
+    return list(found.values())
 
 
 @cache

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from apps.audit import services as audit
-from apps.core.bell import ring_all
+from apps.core.bell import Bell, ring_all
 from apps.core.db import transaction
 from apps.core.masking import masked, masked_text
-from apps.jobs.batching import bells_for
+from apps.jobs.batching import needed
 from apps.jobs.errors import JobNotFound, JobNotParked
 from apps.jobs.models import Job
 from apps.jobs.states import moved
@@ -54,7 +54,8 @@ def replay(*, job_id: str, by: str, now: datetime) -> None:
     job.start_by = job.deadline_at = job.finished_at = None
     job.reason = job.trace = ""
     job.save()
-    ring_all(bells_for([(job.id, job.task, job.queue, job.source, job.tenant, job.priority)]))
+    bell = Bell(task=job.task, queue=job.queue, job_id=job.id, source=job.source, tenant=job.tenant, priority=job.priority)
+    ring_all(needed([bell]))
 
 
 @transaction

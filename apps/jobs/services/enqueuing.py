@@ -9,10 +9,10 @@ from typing import Any
 from django.db import connection
 
 from apps.core import ids
-from apps.core.bell import ring_all
+from apps.core.bell import Bell, ring_all
 from apps.core.db import transaction, transaction_required
 from apps.jobs.arguments import as_json
-from apps.jobs.batching import bells_for, is_batch
+from apps.jobs.batching import is_batch, needed
 from apps.jobs.errors import WrongJob
 from apps.jobs.models import Job
 from apps.jobs.types import Enqueued, NewJob
@@ -96,9 +96,12 @@ def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
         cursor.execute(INSERT, {**columns, "now": now, "by": by[:120]})
         new_ids = [job_id for (job_id,) in cursor.fetchall()]
     known = set(new_ids)
-    due = [(job_id, job) for job_id, job in rows if job_id in known and _is_due(job, now)]
-    ring_all(bells_for([(job_id, job.task, job.queue, job.source, job.tenant, job.priority) for job_id, job in due]))
+    ring_all(needed(_bell(job_id, job) for job_id, job in rows if job_id in known and _is_due(job, now)))
     return new_ids
+
+
+def _bell(job_id: str, job: NewJob) -> Bell:
+    return Bell(task=job.task, queue=job.queue, job_id=job_id, source=job.source, tenant=job.tenant, priority=job.priority)
 
 
 def _is_due(job: NewJob, now: datetime) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import connection
 
-from apps.core.bell import ring_all
+from apps.core.bell import Bell, ring_all
 from apps.core.db import durable, only_one, transaction
-from apps.jobs.batching import bells_for, is_batch
+from apps.jobs.batching import is_batch, needed
 from apps.jobs.lost_bells import PATIENCE, Waiting, silent_batches, silent_singles
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
@@ -65,6 +65,7 @@ RING_SINGLES = """
         ORDER BY rung_at IS NOT NULL, priority DESC, next_try_at LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id, task, queue, source, tenant, priority, attempts > 0
 """
+RUNG = ("job_id", "task", "queue", "source", "tenant", "priority", "goes_first")
 # The row that is due last is claimed last: while it waits, it remembers when the bell was rung.
 RING_BATCH = """
     UPDATE jobs_job SET rung_at = %(now)s WHERE id = ANY(ARRAY(
@@ -111,18 +112,16 @@ def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: dat
         cursor.execute(WAITING, values)
         groups = [_group(row) for row in cursor.fetchall()]
         values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
-        fresh: list[tuple[str, str, str, str, str, int]] = []
-        tried: list[tuple[str, str, str, str, str, int]] = []
+        bells: list[Bell] = []
         retried = {group.task for group in groups if group.is_batch and group.is_retry}
         for queue, task in silent_batches(groups, now=now):
             cursor.execute(RING_BATCH, {"now": now, "task": task, "limit": ROWS_MAX})
-            (tried if task in retried else fresh).append(("", task, queue, "", "", 0))
+            bells.append(Bell(task=task, queue=queue, goes_first=task in retried))
         for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
             cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
-            for *row, was_tried in cursor.fetchall():
-                (tried if was_tried else fresh).append((row[0], row[1], row[2], row[3], row[4], row[5]))
-    ring_all([*bells_for(tried, goes_first=True), *bells_for(fresh)])
-    return len(tried) + len(fresh)
+            bells.extend(Bell(**dict(zip(RUNG, row, strict=True))) for row in cursor.fetchall())
+    ring_all(sorted(needed(bells), key=lambda bell: not bell.goes_first))
+    return len(bells)
 
 
 def _group(row: Sequence[Any]) -> Waiting:
