@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 
 from apps.jobs import fence
 from apps.jobs.services import claiming, ending, forgetting, holding, reconciling
 from tests.integration.jobs.jobs_world import BATCH, NOW, SINGLE, after
+from tests.integration.jobs.plans import explained, indexes_of
 
 pytestmark = pytest.mark.django_db  # also lets pytest-django make the test database, which the module's fixture fills
 
@@ -58,34 +58,18 @@ EITHER = {"job_due", "job_batch"}
 
 @pytest.fixture(scope="module")
 def plans(django_db_setup, django_db_blocker):
-    """Fill the table, explain every statement, and leave nothing behind."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    with django_db_blocker.unblock(), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(FILL, {"now": NOW, "batch": BATCH, "single": SINGLE})
-            cursor.execute("ANALYZE jobs_job")
-            for name, (statement, values, _) in STATEMENTS.items():
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", values)
-                found[name] = list(nodes(cursor.fetchone()[0][0]["Plan"]))
-        transaction.set_rollback(True)
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ANALYZE jobs_job")
-    connection.close()
-    return found
-
-
-def nodes(plan: dict[str, Any]):
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
+    with django_db_blocker.unblock():
+        return explained(
+            FILL,
+            {"now": NOW, "batch": BATCH, "single": SINGLE},
+            {name: (statement, values) for name, (statement, values, _) in STATEMENTS.items()},
+        )
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
 def test_a_statement_reads_by_its_index_and_never_the_whole_table(plans, name):
     expected = STATEMENTS[name][2]
-    used = {node["Index Name"] for node in plans[name] if "Index Name" in node}
-    scans = [node["Node Type"] for node in plans[name] if node.get("Relation Name") == "jobs_job"]
-    assert "Seq Scan" not in scans
+    used = indexes_of(plans[name])
     assert used == expected or (expected & EITHER and used - EITHER == expected - EITHER and used & EITHER)
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 
 from apps.jobs.services import scheduling
+from tests.integration.jobs.plans import explained, indexes_of
 from tests.integration.jobs.schedule_world import SECOND, START
 
 pytestmark = pytest.mark.django_db  # also lets pytest-django make the test database, which the module's fixture fills
@@ -33,31 +33,10 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def plans(django_db_setup, django_db_blocker):
-    """Fill the table, explain both statements, and leave nothing behind."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    with django_db_blocker.unblock(), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(FILL, {"start": START})
-            cursor.execute("ANALYZE jobs_job")
-            for name, (statement, values) in STATEMENTS.items():
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", values)
-                found[name] = list(nodes(cursor.fetchone()[0][0]["Plan"]))
-        transaction.set_rollback(True)
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ANALYZE jobs_job")
-    connection.close()
-    return found
-
-
-def nodes(plan: dict[str, Any]):
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
+    with django_db_blocker.unblock():
+        return explained(FILL, {"start": START}, STATEMENTS)
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
 def test_it_reads_by_the_index_of_slots(plans, name):
-    used = {node["Index Name"] for node in plans[name] if "Index Name" in node}
-    scans = [node["Node Type"] for node in plans[name] if node.get("Relation Name") == "jobs_job"]
-    assert "Seq Scan" not in scans
-    assert "one_job_per_slot" in used
+    assert "one_job_per_slot" in indexes_of(plans[name])

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import time
-import uuid
 from pathlib import Path
 
 import pytest
-import redis
 from django.conf import settings as desk
 
 from tests.integration.resilience.cache_processes import Caller, eventually
 
 PROGRAM = Path(__file__).with_name("batch_caller.py")
 HANDED_OVER_S_MAX = 5.0
-
-
-@pytest.fixture
-def prefix():
-    own = f"test-{uuid.uuid4().hex}:"
-    yield own
-    with redis.Redis.from_url(desk.KIT_REDIS_URL) as client:
-        names = list(client.scan_iter(match=f"{own}*", count=1_000))
-        if names:
-            client.delete(*names)
 
 
 @pytest.fixture

@@ -25,16 +25,6 @@ MAKERS: dict[str, Callable[[str], CacheStore]] = {
 }
 
 
-@pytest.fixture
-def prefix():
-    own = f"test-{uuid.uuid4().hex}:"
-    yield own
-    with redis.Redis.from_url(desk.KIT_REDIS_URL) as client:
-        names = list(client.scan_iter(match=f"{own}*", count=1_000))
-        if names:
-            client.delete(*names)
-
-
 def entry_of(value, fence=0):
     return Entry(value=value, meta={"etag": "é"}, stored_at_s=SystemClock().now_s(), kept_s=60.0, fence=fence)
 

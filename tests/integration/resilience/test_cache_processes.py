@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 import zlib
 
 import pytest
-import redis
 from django.conf import settings as desk
 
 from apps.resilience import CacheFallback, CacheRule, Loaded, MemoryCache, RedisCache, StaleCache
@@ -16,16 +14,6 @@ from apps.resilience.cache_ports import Entry
 from apps.resilience.clock import SystemClock
 from apps.resilience.stores.cache_entries import decode, encode
 from tests.integration.resilience.cache_processes import Caller, loads_in
-
-
-@pytest.fixture
-def prefix():
-    own = f"test-{uuid.uuid4().hex}:"
-    yield own
-    with redis.Redis.from_url(desk.KIT_REDIS_URL) as client:
-        names = list(client.scan_iter(match=f"{own}*", count=1_000))
-        if names:
-            client.delete(*names)
 
 
 @pytest.fixture

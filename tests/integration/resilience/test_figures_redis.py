@@ -27,14 +27,6 @@ names = st.sampled_from(["fetch", "yahoo.candles", "odd:name with space", "é"])
 
 
 @pytest.fixture
-def prefix() -> Iterator[str]:
-    name = f"test-{uuid.uuid4().hex}:"
-    yield name
-    with redis.Redis.from_url(desk.KIT_REDIS_URL) as client:
-        client.delete(f"{name}{{perf}}:{DAY}", f"{name}{{perf}}:processes")
-
-
-@pytest.fixture
 def store(prefix) -> Iterator[RedisFigures]:
     figures = RedisFigures(desk.KIT_REDIS_URL, prefix=prefix)
     yield figures
