@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 
 import pytest
 
@@ -31,7 +32,11 @@ def tell(worker, signals):
     for number, answer in zip(signals, ANSWERS, strict=False):
         worker.send(number)
         if len(signals) > 1:
-            world.wait_until(lambda answer=answer: answer in worker.text(), 3, worker.text)
+            world.wait_until(partial(has_said, worker, answer), 3, worker.text)
+
+
+def has_said(worker, answer):
+    return answer in worker.text()
 
 
 @pytest.mark.parametrize(
