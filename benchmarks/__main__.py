@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME …]`: run the comparisons and print one JSON object a line, then a summary.
 
-Exit 0 when every ratio holds its target, 1 otherwise, 2 for an unknown name. Every module of this folder that has a
-function `contests()` takes part; it yields `pairs.Contest` or `pairs.Bound` objects and may set up what they need around the
-yields. A module that is called after another one (`queue_huey` after `queue`) is a part of it.
+Exit 0 when every ratio holds its target, 1 otherwise, 2 for an unknown name, 143 when it was told to stop. Every module of
+this folder that has a function `contests()` takes part; it yields `pairs.Contest` or `pairs.Bound` objects and may set up
+what they need around the yields. A module that is called after another one (`queue_huey` after `queue`) is a part of it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import importlib
 import json
 import pkgutil
 import platform
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 FURNITURE = frozenset({"pairs", "servers", "__main__"})
 
@@ -25,6 +27,8 @@ def names() -> list[str]:
 
 def main(chosen: list[str]) -> int:
     """Run the chosen comparisons, or all."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     unknown = sorted(set(chosen) - set(names()))
     if unknown:
         sys.stderr.write(f"benchmarks: no such comparison: {', '.join(unknown)}; there are {', '.join(names())}\n")
@@ -39,6 +43,11 @@ def main(chosen: list[str]) -> int:
     machine = {"python": platform.python_version(), "machine": platform.machine(), "comparisons": len(rows), "all_hold": holds}
     sys.stdout.write(json.dumps(machine) + "\n")
     return 0 if holds else 1
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does, through every `finally`: the servers and workers that a comparison started end with it."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
