@@ -31,6 +31,7 @@ from apps.core.errors import Invalid
 from apps.core.headers import AGAIN, JOB, PRIORITY, SENT_AT_S, SLOT, SOURCE, TENANT
 from apps.monitoring.queues import queue_depths
 from apps.resilience import Pace, PacedItem, PaceExceeded, PaidSlot, StoreUnavailable, allowing, slot_of_header
+from apps.resilience.paced import PRIORITY_MAX
 from apps.sources import services as sources
 from apps.sources.pacing import pace_of, paced_queue
 
@@ -43,7 +44,7 @@ PUSH_EVERY_S = 10.0
 BATCH = 100
 # More messages than this before the workers means that they are the bottleneck: slots would pass before they are used.
 JAM_DEPTH, JAM_WAIT_S = 50, 0.02
-PRIORITY_MAX, NAME_LENGTH, AGAIN_MAX = 100, 200, 10
+NAME_LENGTH, AGAIN_MAX = 200, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from apps.resilience.paced_turns import WEIGHT_MAX
 
 LEASE_S = 30.0
 LOOK_S = 1.0  # what waits is looked at so often, even if its slot lies further ahead: a pause may be lifted
-PRIORITY_MAX = 100
+PRIORITY_MAX = 1_000  # the Lua keeps priority and number in one score, exact up to 8,000
 ITEMS_AT_ONCE = 500  # in one step of the store, so that others are not kept waiting
 ID_LENGTH, BODY_LENGTH = 300, 65_536
 

@@ -16,10 +16,10 @@ from apps.jobs.batching import is_batch, needed
 from apps.jobs.errors import WrongJob
 from apps.jobs.models import Job
 from apps.jobs.types import Enqueued, NewJob
+from apps.resilience.paced import PRIORITY_MAX
 
 LENGTHS_MAX = {"task": 120, "queue": 20, "key": 200, "scope": 200, "schedule": 200, "tenant": 40, "source": 40}
 ATTEMPTS_MAX = 100
-PRIORITY_MAX = 1_000
 
 # Column and type of everything that a new row is given; what is not here has the value written in INSERT.
 COLUMNS = {

@@ -141,7 +141,7 @@ def redis() -> Iterator[ByHandRedis]:
 
 sources = st.sampled_from(["news", "odds"])
 quotas = st.sampled_from([5, 60, 600])
-rows = st.tuples(st.integers(0, 30), st.integers(0, 3), st.integers(-2, 2), st.integers(1, 4))
+rows = st.tuples(st.integers(0, 30), st.integers(0, 3), st.sampled_from([0, 0, 1, 2, -1, 999, 1_000, -1_000]), st.integers(1, 4))
 steps = st.one_of(
     st.tuples(st.just("offer"), sources, quotas, st.lists(rows, min_size=1, max_size=8)),
     st.tuples(st.just("offer"), sources, quotas, st.lists(rows, min_size=1, max_size=8)),

@@ -82,7 +82,7 @@ def test_what_is_rung_for_again_while_it_waits_waits_once():
 
 
 def test_messages_of_jobs_wait_once_a_job_under_their_source_and_tenant_and_by_priority():
-    jobs = [("job_1", "", 0), ("job_2", "acme", 0), ("job_3", "", 7), ("job_2", "acme", 0), ("job_4", "", 999)]
+    jobs = [("job_1", "", 0), ("job_2", "acme", 0), ("job_3", "", 200), ("job_2", "acme", 0), ("job_4", "", 900)]
     ring_all([Bell(task=BOOKS, queue="fetch", job_id=job, source=REDDIT, tenant=who, priority=n) for job, who, n in jobs])
     assert [message["headers"]["job"] for message in messages()] == ["job_1"]
     assert {(line.tenant, line.count) for line in selectors.list_waiting()} == {("", 2), ("acme", 1)}

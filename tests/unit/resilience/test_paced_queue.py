@@ -186,7 +186,7 @@ def test_a_source_is_looked_at_when_its_slot_comes_at_least_each_second_and_then
 
 
 def test_an_item_that_could_not_be_kept_is_refused():
-    for wrong in ({"id": ""}, {"id": "x" * 301}, {"id": "a", "weight": 0}, {"id": "a", "priority": 101}):
+    for wrong in ({"id": ""}, {"id": "x" * 301}, {"id": "a", "weight": 0}, {"id": "a", "priority": 1_001}):
         with pytest.raises(ValueError, match=r"id of at most|weights go from"):
             PacedItem(source="news", body="", **wrong)
     with pytest.raises(ValueError, match="a body of at most 65536"):
