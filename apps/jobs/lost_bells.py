@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 # A bell that has not led to a claim for so long may have been lost.
 PATIENCE = timedelta(seconds=5)
+# Rows of a batch task that were tried before are claimed one at a time: so many are a bell's worth, and a task gets so many
+# bells at one look at most.
+TRIED_ROWS_A_BELL = 25
+BELLS_A_TASK_MAX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Jobs of one queue, task and source that are due: not rung for, rung for long ago, and when the latest bell was.
 
-    `is_retry` says that one of those two was tried before.
+    `is_retry` says that one of those two was tried before, `unrung_tried` how many of the first kind were.
     """
 
     queue: str
@@ -26,6 +31,7 @@ class Waiting:
     stale: int
     latest_bell_at: datetime | None
     is_retry: bool = False
+    unrung_tried: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +43,35 @@ class Wish:
     count: int
 
 
-def silent_batches(groups: Iterable[Waiting], *, now: datetime) -> list[tuple[str, str]]:
-    """Return (queue, task) of the batch tasks that want a bell: one for all rows, and never one while the latest is fresh.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchWish:
+    """A batch task wants so many bells; they go first when rows are due that were tried before."""
 
-    Rows that no bell was rung for, because their time has only come now, want one at once.
+    queue: str
+    task: str
+    bells: int
+    goes_first: bool
+
+
+def silent_batches(groups: Sequence[Waiting], *, now: datetime) -> list[BatchWish]:
+    """Return which batch tasks want bells: one for all rows, and never one while the latest is fresh.
+
+    Rows that no bell was rung for, because their time has only come now, want one at once. Those of a lost worker among
+    them come back one by one: they get a bell for every 25, so that all workers share them.
     """
-    wanted = [
-        (group.queue, group.task)
-        for group in groups
-        if group.is_batch and (group.unrung or group.latest_bell_at is None or group.latest_bell_at <= now - PATIENCE)
+    tried: dict[tuple[str, str], int] = defaultdict(int)
+    retried = {(group.queue, group.task) for group in groups if group.is_retry}
+    for group in groups:
+        if group.is_batch and (group.unrung or group.latest_bell_at is None or group.latest_bell_at <= now - PATIENCE):
+            tried[group.queue, group.task] += group.unrung_tried
+    return [
+        BatchWish(queue=queue, task=task, bells=_bells_for(count), goes_first=(queue, task) in retried)
+        for (queue, task), count in sorted(tried.items())
     ]
-    return sorted(set(wanted))
+
+
+def _bells_for(tried: int) -> int:
+    return min(BELLS_A_TASK_MAX, max(1, math.ceil(tried / TRIED_ROWS_A_BELL)))
 
 
 def silent_singles(

@@ -51,7 +51,8 @@ END_OUT_OF_TIME = f"""
 WAITING = """
     SELECT queue, task, source, count(*) FILTER (WHERE rung_at IS NULL),
            count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at),
-           bool_or(attempts > 0 AND (rung_at IS NULL OR rung_at <= %(old)s))
+           bool_or(attempts > 0 AND (rung_at IS NULL OR rung_at <= %(old)s)),
+           count(*) FILTER (WHERE rung_at IS NULL AND attempts > 0)
     FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
     GROUP BY queue, task, source
 """
@@ -66,11 +67,14 @@ RING_SINGLES = """
     RETURNING id, task, queue, source, tenant, priority, attempts > 0
 """
 RUNG = ("job_id", "task", "queue", "source", "tenant", "priority", "goes_first")
-# The row that is due last is claimed last: while it waits, it remembers when the bell was rung.
+# The rows that are claimed last, of the fresh and of the tried, remember when the bell was rung while they wait.
 RING_BATCH = """
     UPDATE jobs_job SET rung_at = %(now)s WHERE id = ANY(ARRAY(
         (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND attempts = 0 AND next_try_at <= %(now)s
          ORDER BY next_try_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND attempts > 0 AND next_try_at <= %(now)s
+         ORDER BY attempts DESC, next_try_at DESC LIMIT 1)
         UNION ALL
         (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND next_try_at <= %(now)s AND rung_at IS NULL
          LIMIT %(limit)s)))
@@ -113,19 +117,19 @@ def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: dat
         groups = [_group(row) for row in cursor.fetchall()]
         values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
         bells: list[Bell] = []
-        retried = {group.task for group in groups if group.is_batch and group.is_retry}
-        for queue, task in silent_batches(groups, now=now):
-            cursor.execute(RING_BATCH, {"now": now, "task": task, "limit": ROWS_MAX})
-            bells.append(Bell(task=task, queue=queue, goes_first=task in retried))
+        singles: list[Bell] = []
+        for batch in silent_batches(groups, now=now):
+            cursor.execute(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})
+            bells += [Bell(task=batch.task, queue=batch.queue, goes_first=batch.goes_first)] * batch.bells
         for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
             cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
-            bells.extend(Bell(**dict(zip(RUNG, row, strict=True))) for row in cursor.fetchall())
-    ring_all(sorted(needed(bells), key=lambda bell: not bell.goes_first))
-    return len(bells)
+            singles += [Bell(**dict(zip(RUNG, row, strict=True))) for row in cursor.fetchall()]
+    ring_all(sorted([*bells, *needed(singles)], key=lambda bell: not bell.goes_first))
+    return len(bells) + len(singles)
 
 
 def _group(row: Sequence[Any]) -> Waiting:
-    queue, task, source, unrung, stale, latest_bell_at, is_retry = row
+    queue, task, source, unrung, stale, latest_bell_at, is_retry, unrung_tried = row
     return Waiting(
         queue=queue,
         task=task,
@@ -135,4 +139,5 @@ def _group(row: Sequence[Any]) -> Waiting:
         stale=stale,
         latest_bell_at=latest_bell_at,
         is_retry=is_retry,
+        unrung_tried=unrung_tried,
     )

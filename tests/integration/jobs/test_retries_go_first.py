@@ -10,7 +10,7 @@ from django.conf import settings
 
 from apps.core.bell import Bell, ring_all
 from apps.jobs import services as jobs
-from tests.integration.jobs.jobs_world import BATCH, QUEUE, SINGLE, after, claim, claim_batch, enqueue, enqueue_batch
+from tests.integration.jobs.jobs_world import BATCH, QUEUE, SINGLE, after, at_once, claim, claim_batch, enqueue, enqueue_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +40,46 @@ def test_a_batch_that_lost_its_worker_is_rung_for_first_until_somebody_comes(bel
     assert bells == []
     look(21)  # nobody came: that bell was lost with another worker
     assert bells == [Bell(task=BATCH, queue=QUEUE, goes_first=True)]
+
+
+def test_a_lost_batch_of_a_hundred_is_rung_for_four_times_so_that_four_workers_share_it(bells):
+    enqueue_batch(100)
+    assert len(claim_batch()) == 100
+    bells.clear()
+    look(15)
+    assert bells == [Bell(task=BATCH, queue=QUEUE, goes_first=True)] * 4
+    found = at_once(4, lambda _: [one.id for _ in range(25) for one in claim_batch(now=after(16))])
+    assert len({job_id for ids in found for job_id in ids}) == sum(map(len, found)) == 100
+
+
+def test_tried_rows_that_wait_long_are_rung_for_once_every_five_seconds(bells):
+    enqueue_batch(100)
+    claim_batch()
+    look(15)
+    bells.clear()
+    for second in range(16, 31):
+        look(second)
+    assert bells == [Bell(task=BATCH, queue=QUEUE, goes_first=True)] * 3
+
+
+def test_fresh_rows_beside_tried_ones_are_rung_for_once_every_five_seconds(bells):
+    enqueue_batch(100)
+    claim_batch()
+    look(15)
+    enqueue(BATCH, now=after(15))
+    bells.clear()
+    for second in range(16, 31):
+        look(second)
+    assert len(bells) == 3
+
+
+def test_five_lost_batches_at_one_look_are_bounded(bells):
+    enqueue_batch(500)
+    for _ in range(5):
+        assert len(claim_batch()) == 100
+    bells.clear()
+    look(15)
+    assert len(bells) == 16
 
 
 def test_rows_of_a_batch_that_were_never_tried_are_rung_for_in_their_turn(bells):

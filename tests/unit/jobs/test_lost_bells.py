@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.jobs.lost_bells import PATIENCE, Waiting, Wish, silent_batches, silent_singles
+from apps.jobs.lost_bells import BELLS_A_TASK_MAX, PATIENCE, BatchWish, Waiting, Wish, silent_batches, silent_singles
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG_AGO = NOW - PATIENCE
@@ -80,15 +80,42 @@ def batches(*groups):
     return silent_batches(groups, now=NOW)
 
 
+def bells(count, *, goes_first=False, task="t"):
+    return [BatchWish(queue="fetch", task=task, bells=count, goes_first=goes_first)]
+
+
 def test_a_batch_gets_one_bell_for_all_its_rows():
     rows = (waiting(is_batch=True, stale=500), waiting(is_batch=True, source="newsapi", stale=500))
-    assert batches(*rows) == [("fetch", "t")]
+    assert batches(*rows) == bells(1)
+    assert batches(waiting(is_batch=True, unrung=500)) == bells(1)
 
 
 def test_a_batch_whose_latest_bell_is_fresh_gets_none():
     fresh = NOW - PATIENCE + timedelta(milliseconds=1)
     assert batches(waiting(is_batch=True, stale=500, latest_bell_at=fresh)) == []
-    assert batches(waiting(is_batch=True, unrung=1, stale=500, latest_bell_at=fresh)) == [("fetch", "t")]
+    assert batches(waiting(is_batch=True, unrung=1, stale=500, latest_bell_at=fresh)) == bells(1)
+
+
+def test_rows_that_were_tried_before_get_a_bell_for_each_25_since_they_are_claimed_one_by_one():
+    def tried(count):
+        return waiting(is_batch=True, unrung=count, unrung_tried=count, is_retry=True, latest_bell_at=None)
+
+    found = {count: batches(tried(count)) for count in (1, 25, 26, 100, 1000)}
+    assert found == {count: bells(many, goes_first=True) for count, many in ((1, 1), (25, 1), (26, 2), (100, 4), (1000, 16))}
+    assert batches(tried(50), waiting(is_batch=True, source="newsapi", unrung=50, unrung_tried=50)) == bells(4, goes_first=True)
+
+
+def test_rows_that_were_rung_for_already_add_no_more_than_one_bell():
+    stale = waiting(is_batch=True, stale=1000, is_retry=True)
+    assert batches(stale) == bells(1, goes_first=True)
+
+
+@given(groups)
+def test_a_batch_task_that_is_rung_for_has_rows_and_gets_between_one_bell_and_its_bound(found):
+    wishes = batches(*found)
+    assert len({(wish.queue, wish.task) for wish in wishes}) == len(wishes)
+    assert {(wish.queue, wish.task) for wish in wishes} == {(group.queue, group.task) for group in found if group.is_batch}
+    assert all(1 <= wish.bells <= BELLS_A_TASK_MAX for wish in wishes)
 
 
 def test_single_jobs_and_batches_are_not_mixed_up():
