@@ -11,7 +11,7 @@ that loses its memory loses what waits; whoever offers must be able to offer aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +30,7 @@ ID_LENGTH, BODY_LENGTH = 300, 65_536
 class PacedItem:
     """One piece of work for a source. `id` is its name there; `body` is the caller's own; higher priorities come first.
 
-    The `weight` is that of the tenant: its share of the slots while others wait too; the latest offer's counts.
+    The `weight` is that of the tenant: its share of the slots while others wait too; what was said last counts.
     """
 
     id: str
@@ -118,6 +118,10 @@ class PacedStore(Protocol):
         """Forget items that are still in flight, and return how many were."""
         ...
 
+    def weigh(self, source: str, weights: Mapping[str, int]) -> int:
+        """Give those of these tenants that wait another weight, and return how many had a different one."""
+        ...
+
     def drop(self, source: str, item_id: str) -> bool:
         """Forget an item wherever it is; False when it is not here."""
         ...
@@ -163,6 +167,12 @@ class PacedQueue:
     def reclaim(self, source: str) -> int:
         """Put back what was lost in flight, without taking anything, and return how many items it was."""
         return self._store.pop(source, 0, LEASE_S).reclaimed
+
+    def weigh(self, source: str, weights: Mapping[str, int]) -> int:
+        """Give those of these tenants that wait another weight from the next slot on; return how many had a different one."""
+        if not all(1 <= weight <= WEIGHT_MAX for weight in weights.values()):
+            raise ValueError(f"weights go from 1 to {WEIGHT_MAX}")
+        return self._store.weigh(source, weights) if weights else 0
 
     def drop(self, source: str, item_id: str) -> bool:
         """Forget an item wherever it is; False when it is not here."""

@@ -44,6 +44,14 @@ class Turns:
         else:
             turn.weight = weight
 
+    def weigh(self, tenant: str, weight: int) -> bool:
+        """Give a tenant that waits another weight; False for one that does not wait, or has this weight already."""
+        turn = self.waiting.get(tenant)
+        if turn is None or turn.weight == weight:
+            return False
+        turn.weight = weight
+        return True
+
     def give(self) -> str:
         """Give the next slot and return whose it is; somebody must be waiting."""
         self.time = max(self.time, min(turn.begins for turn in self.waiting.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from apps.resilience.breaker import BreakerPhase
@@ -124,6 +124,12 @@ class MemoryPaced:
             for item_id in flying:
                 del room.flying_us[item_id], room.seats[item_id]
         return len(flying)
+
+    def weigh(self, source: str, weights: Mapping[str, int]) -> int:
+        """Give those of these tenants that wait another weight, and return how many had a different one."""
+        with self._store.kept_of(source):
+            room = self._rooms.get(source)
+            return 0 if room is None else sum(room.turns.weigh(tenant, weight) for tenant, weight in weights.items())
 
     def drop(self, source: str, item_id: str) -> bool:
         """Forget an item wherever it is; False when it is not here."""

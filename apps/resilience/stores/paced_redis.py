@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -21,6 +21,7 @@ from apps.resilience.windows import MICROSECONDS
 
 OFFER, POP, LANDED = Script(paced_scripts.OFFER), Script(paced_scripts.POP), Script(paced_scripts.LANDED)
 DROP, DUE, WAITING = Script(paced_scripts.DROP), Script(paced_scripts.DUE), Script(paced_scripts.WAITING)
+WEIGH = Script(paced_scripts.WEIGH)
 KEPT = ("items", "seats", "turns", "rested", "flying", "book")
 GOES, WAITS = 1, 0
 
@@ -64,6 +65,10 @@ class RedisPaced:
     def landed(self, source: str, ids: Sequence[str]) -> int:
         """Forget items that are still in flight, and return how many were."""
         return int(self._run(LANDED, source, list(ids)))
+
+    def weigh(self, source: str, weights: Mapping[str, int]) -> int:
+        """Give those of these tenants that wait another weight, and return how many had a different one."""
+        return int(self._run(WEIGH, source, [word for pair in weights.items() for word in pair]))
 
     def drop(self, source: str, item_id: str) -> bool:
         """Forget an item wherever it is; False when it is not here."""

@@ -169,6 +169,20 @@ end
 return landed
 """
 
+# ARGV 3 … tenant, weight, and so on -> how many of those that wait had another weight
+WEIGH = """
+local weighed = 0
+for index = 3, #ARGV, 2 do
+  local turn = redis.call('HGET', KEYS[5], ARGV[index]) or ''
+  local begins, weight = string.match(turn, '^(%d+) (%d+)$')
+  if begins and weight ~= ARGV[index + 1] then
+    redis.call('HSET', KEYS[5], ARGV[index], begins .. ' ' .. ARGV[index + 1])
+    weighed = weighed + 1
+  end
+end
+return weighed
+"""
+
 # ARGV 3 id -> 1 when it was here
 DROP = f"""
 {NOW}

@@ -105,6 +105,10 @@ class Twins:
         carried = [found.id for found in got.popped][lost:]
         assert self.shared.landed(source, carried) == (self.memory.landed(source, carried) if carried else 0)
 
+    def weigh(self, source: str, weights: dict[int, int]) -> None:
+        of_tenants = {f"t {who}" if who else "": weight for who, weight in weights.items()}
+        assert self.shared.weigh(source, of_tenants) == self.memory.weigh(source, of_tenants)
+
     def drop(self, source: str, name: int) -> None:
         assert self.shared.drop(source, f"i{name}") == self.memory.drop(source, f"i{name}")
 
@@ -148,6 +152,7 @@ steps = st.one_of(
     st.tuples(st.just("pop"), sources, st.sampled_from([0, 1, 3, 100]), st.integers(0, 2)),
     st.tuples(st.just("pop"), sources, st.just(100), st.just(0)),
     st.tuples(st.just("drop"), sources, st.integers(0, 30)),
+    st.tuples(st.just("weigh"), sources, st.dictionaries(st.integers(0, 4), st.integers(1, 5))),
     st.tuples(st.just("adapt"), sources, quotas, st.sampled_from([*Feedback]), st.sampled_from([None, 0.0, 3.0])),
     st.tuples(st.just("override"), sources, st.sampled_from([0, 2_000_000])),
     st.tuples(st.just("fail"), sources),

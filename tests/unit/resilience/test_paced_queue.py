@@ -101,6 +101,16 @@ def test_weights_share_the_slots(queue, clock):
     assert (came.count("heavy"), came.count("light")) == (30, 10)
 
 
+def test_another_weight_holds_for_what_waits_already(queue, clock):
+    fill(queue, *(item(f"{who} {n}", tenant=who) for who in ("heavy", "light") for n in range(60)))
+    assert queue.weigh("news", {"heavy": 3, "light": 1, "away": 9}) == 1
+    assert queue.weigh("news", {"heavy": 3}) == queue.weigh("odds", {"heavy": 2}) == queue.weigh("news", {}) == 0
+    came = [name.split()[0] for name in ids(queue, clock, 40)]
+    assert (came.count("heavy"), came.count("light")) == (30, 10)
+    with pytest.raises(ValueError, match="from 1 to"):
+        queue.weigh("news", {"heavy": 0})
+
+
 def test_slots_that_nobody_used_are_not_saved_up(queue, clock):
     fill(queue, *(item(str(n)) for n in range(5)))
     clock.advance(600.0)
