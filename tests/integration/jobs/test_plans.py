@@ -36,6 +36,11 @@ LOOK = {"now": LATER, "old": LATER, "limit": 100}
 
 STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "claim": (claiming.TAKE_ONE, {**CLAIM, "job_id": HELD["ids"][0], "task": SINGLE}, {"jobs_job_pkey"}),
+    "claim in a scope": (
+        claiming.TAKE_SCOPED,
+        {**CLAIM, "job_id": HELD["ids"][0]},
+        {"jobs_job_pkey", "one_running_per_scope"},
+    ),
     "claim a fresh batch": (claiming.TAKE_NEXT, {**CLAIM, "task": BATCH, "limit": 100}, {"job_batch", "jobs_job_pkey"}),
     "claim a tried row": (claiming.TAKE_TRIED, {**CLAIM, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
     "renew": (holding.RENEW, {**HELD, "lease_until": after(215)}, {"jobs_job_pkey"}),
