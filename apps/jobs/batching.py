@@ -19,6 +19,11 @@ def is_batch(task: str) -> bool:
     return getattr(_tasks().get(task), "batch_size", 0) > 0
 
 
+def batch_tasks() -> list[str]:
+    """Return the names of all tasks that work on batches."""
+    return sorted(name for name in _tasks() if is_batch(name))
+
+
 def needed(bells: Iterable[Bell]) -> list[Bell]:
     """Return the bells that are needed of one for each row: all of single jobs, and one for all rows of a batch task."""
     found: dict[tuple[str, str | None, str], Bell] = {}

@@ -1,4 +1,9 @@
-"""Which bells look lost, judged by counting: jobs that wait against the messages that wait for them. Pure."""
+"""Which bells look lost. Pure.
+
+Jobs that wait are counted against the messages that wait for them. In a full queue that says little, since any message may
+be anybody's; there the order tells: messages are taken in the order in which they came, so a job that waits while one
+that was rung for much later has been begun has no message any more.
+"""
 
 from __future__ import annotations
 
@@ -74,13 +79,24 @@ def _bells_for(tried: int) -> int:
     return min(BELLS_A_TASK_MAX, max(1, math.ceil(tried / TRIED_ROWS_A_BELL)))
 
 
+def may_be_overtaken(groups: Iterable[Waiting], *, depths: Mapping[str, int]) -> bool:
+    """Say whether messages may hide lost bells, so that it is worth asking for the jobs that were overtaken."""
+    return any(group.stale and not group.is_batch and not group.source and depths.get(group.queue) for group in groups)
+
+
 def silent_singles(
-    groups: Iterable[Waiting], *, depths: Mapping[str, int], paced: Mapping[str, int], rows_max: int
+    groups: Iterable[Waiting],
+    *,
+    depths: Mapping[str, int],
+    paced: Mapping[str, int],
+    overtaken: Mapping[str, int],
+    rows_max: int,
 ) -> list[Wish]:
     """Return how many single jobs are to be rung for again, by queue.
 
-    `depths` are the messages in each queue, `paced` those that wait for a slot of their source. Jobs whose bell is old and
-    that are not more than the messages that may be theirs have a message still.
+    `depths` are the messages in each queue, `paced` those that wait for a slot of their source, `overtaken` the jobs of each
+    queue without a message for certain; they have no source, for what waits for slots keeps another order. Jobs whose bell
+    is old and that are not more than the messages that may be theirs have a message still.
     """
     old: dict[tuple[str, str | None], int] = defaultdict(int)
     unrung: dict[tuple[str, str | None], int] = defaultdict(int)
@@ -92,7 +108,8 @@ def silent_singles(
     wishes = []
     for (queue, source), count in sorted(old.items(), key=lambda item: (item[0][0], item[0][1] or "")):
         messages = depths.get(queue, 0) + (paced[source] if source is not None else 0)
-        lost = unrung[queue, source] + max(0, count - messages)
+        certain = min(count, overtaken.get(queue, 0)) if source is None else 0
+        lost = unrung[queue, source] + max(certain, count - messages)
         if lost:
             wishes.append(Wish(queue=queue, source=source, count=min(lost, rows_max)))
     return wishes

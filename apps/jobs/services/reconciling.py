@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from apps.core.bell import Bell, ring_all
 from apps.core.db import durable, only_one, transaction
-from apps.jobs.batching import is_batch, needed
-from apps.jobs.lost_bells import PATIENCE, Waiting, silent_batches, silent_singles
+from apps.jobs.batching import batch_tasks, is_batch
+from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 
 # One look writes and rings so many rows at most; the next look goes on.
 ROWS_MAX = 1_000
+# Of the jobs that were done in the last two looks so many are asked when they were made.
+RECENT = timedelta(seconds=2)
+BEGUN_MAX = 10_000
 
 # What is taken back keeps the moment since which it is due, and so its place among the others.
 FREE = f"""
@@ -56,15 +59,40 @@ WAITING = """
     FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
     GROUP BY queue, task, source
 """
-# Of paced sources only their own jobs; else all but theirs. Those that were never rung for come first.
+# Of each queue: jobs rung for so long before one that has been begun that their message, if there were one, would have been
+# taken first; and the bell up to which that is so. Only a job that was rung for once, when it was made, tells when the
+# message came that was taken for it.
+OVERTAKEN = """
+    WITH begun AS (
+        SELECT queue, max(made_at) - %(patience)s AS until FROM (
+            SELECT queue, task, source, made_at, rung_at, attempts, postponements FROM jobs_job WHERE state = 'running'
+            UNION ALL
+            (SELECT queue, task, source, made_at, rung_at, attempts, postponements FROM jobs_job
+             WHERE state = 'done' AND finished_at > %(recent)s ORDER BY finished_at DESC LIMIT %(limit)s)
+        ) AS taken
+        WHERE rung_at = made_at AND attempts = 1 AND postponements = 0 AND source = '' AND task <> ALL(%(batch_tasks)s)
+        GROUP BY queue
+    )
+    SELECT queue, until, count(*) FROM begun JOIN jobs_job USING (queue)
+    WHERE state = 'queued' AND next_try_at <= %(now)s AND rung_at <= LEAST(until, %(old)s) AND source = ''
+      AND task <> ALL(%(batch_tasks)s)
+    GROUP BY queue, until
+"""
+# Of paced sources only their own jobs; else all but theirs. Those that were never rung for come first, then the overtaken,
+# which go before all others in the queue: they have waited there already.
 RING_SINGLES = """
-    UPDATE jobs_job SET rung_at = %(now)s WHERE id = ANY(ARRAY(
-        SELECT id FROM jobs_job
+    UPDATE jobs_job SET rung_at = %(now)s
+    FROM (
+        SELECT id AS silent_id, attempts > 0 OR is_overtaken AS goes_first
+        FROM jobs_job, LATERAL (SELECT COALESCE(source = '' AND rung_at <= %(overtaken_until)s, FALSE) AS is_overtaken) AS place
         WHERE state = 'queued' AND queue = %(queue)s AND next_try_at <= %(now)s AND (rung_at IS NULL OR rung_at <= %(old)s)
           AND task <> ALL(%(batch_tasks)s)
           AND CASE WHEN %(source)s::text IS NULL THEN source <> ALL(%(paced)s) ELSE source = %(source)s::text END
-        ORDER BY rung_at IS NOT NULL, priority DESC, next_try_at LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING id, task, queue, source, tenant, priority, attempts > 0
+        ORDER BY rung_at IS NOT NULL, NOT is_overtaken, priority DESC, next_try_at
+        LIMIT %(count)s FOR NO KEY UPDATE OF jobs_job SKIP LOCKED
+    ) AS silent
+    WHERE id = silent_id
+    RETURNING id, task, queue, source, tenant, priority, goes_first
 """
 RUNG = ("job_id", "task", "queue", "source", "tenant", "priority", "goes_first")
 # The rows that are claimed last, of the fresh and of the tried, remember when the bell was rung while they wait.
@@ -79,6 +107,7 @@ RING_BATCH = """
         (SELECT id FROM jobs_job WHERE task = %(task)s AND state = 'queued' AND next_try_at <= %(now)s AND rung_at IS NULL
          LIMIT %(limit)s)))
     AND state = 'queued'
+    RETURNING id
 """
 
 
@@ -101,9 +130,7 @@ def reconcile(*, depths: Mapping[str, int], now: datetime, paced: Mapping[str, i
 @transaction
 def _moved(statement: str, now: datetime) -> tuple[int, int]:
     """Run the statement and return how many rows went elsewhere and how many were parked."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"now": now, "limit": ROWS_MAX})
-        states = [state for (state,) in cursor.fetchall()]
+    states = [state for (state,) in _rows(statement, {"now": now, "limit": ROWS_MAX})]
     parked = states.count("parked")
     return len(states) - parked, parked
 
@@ -111,21 +138,32 @@ def _moved(statement: str, now: datetime) -> tuple[int, int]:
 @transaction
 def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> int:
     """Ring, and return for how many; what was tried before goes first, or each try would wait behind the whole queue."""
-    values: dict[str, Any] = {"now": now, "old": now - PATIENCE, "paced": list(paced)}
+    values = {"now": now, "old": now - PATIENCE, "paced": list(paced), "batch_tasks": batch_tasks()}
+    groups = [_group(row) for row in _rows(WAITING, values)]
+    bells: list[Bell] = []
+    for batch in silent_batches(groups, now=now):
+        _rows(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})
+        bells += [Bell(task=batch.task, queue=batch.queue, goes_first=batch.goes_first)] * batch.bells
+    overtaken = _overtaken(values) if may_be_overtaken(groups, depths=depths) else {}
+    counts = {queue: count for queue, (_, count) in overtaken.items()}
+    for wish in silent_singles(groups, depths=depths, paced=paced, overtaken=counts, rows_max=ROWS_MAX):
+        until, _ = overtaken.get(wish.queue, (None, 0))
+        which = {"queue": wish.queue, "source": wish.source, "count": wish.count, "overtaken_until": until}
+        bells += [Bell(**dict(zip(RUNG, row, strict=True))) for row in _rows(RING_SINGLES, values | which)]
+    ring_all(sorted(bells, key=lambda bell: not bell.goes_first))
+    return len(bells)
+
+
+def _overtaken(values: Mapping[str, Any]) -> dict[str, tuple[datetime, int]]:
+    """Return, for each queue that has overtaken jobs, the bell up to which they are, and how many there are."""
+    found = _rows(OVERTAKEN, {**values, "patience": PATIENCE, "recent": values["now"] - RECENT, "limit": BEGUN_MAX})
+    return {queue: (until, count) for queue, until, count in found}
+
+
+def _rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(WAITING, values)
-        groups = [_group(row) for row in cursor.fetchall()]
-        values["batch_tasks"] = sorted({group.task for group in groups if group.is_batch})
-        bells: list[Bell] = []
-        singles: list[Bell] = []
-        for batch in silent_batches(groups, now=now):
-            cursor.execute(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})
-            bells += [Bell(task=batch.task, queue=batch.queue, goes_first=batch.goes_first)] * batch.bells
-        for wish in silent_singles(groups, depths=depths, paced=paced, rows_max=ROWS_MAX):
-            cursor.execute(RING_SINGLES, {**values, "queue": wish.queue, "source": wish.source, "count": wish.count})
-            singles += [Bell(**dict(zip(RUNG, row, strict=True))) for row in cursor.fetchall()]
-    ring_all(sorted([*bells, *needed(singles)], key=lambda bell: not bell.goes_first))
-    return len(bells) + len(singles)
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
 
 
 def _group(row: Sequence[Any]) -> Waiting:

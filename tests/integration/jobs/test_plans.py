@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from apps.jobs import fence
+from apps.jobs.lost_bells import PATIENCE
 from apps.jobs.services import claiming, ending, forgetting, holding, reconciling
 from tests.integration.jobs.jobs_world import BATCH, NOW, SINGLE, after
 from tests.integration.jobs.plans import explained, indexes_of
@@ -52,8 +53,13 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "ring for a batch": (reconciling.RING_BATCH, {**LOOK, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
     "ring for single jobs": (
         reconciling.RING_SINGLES,
-        {**LOOK, "queue": "money", "source": None, "paced": [], "batch_tasks": [BATCH], "count": 100},
+        {**LOOK, "queue": "money", "source": None, "paced": [], "batch_tasks": [BATCH], "count": 100, "overtaken_until": LATER},
         {"job_due", "jobs_job_pkey"},
+    ),
+    "count what was overtaken": (
+        reconciling.OVERTAKEN,
+        {**LOOK, "patience": PATIENCE, "recent": after(89), "batch_tasks": [BATCH]},
+        {"job_leased", "job_ended", "job_due"},
     ),
     "forget": (forgetting.DELETE, {"state": "done", "before": after(5), "limit": 100}, {"job_ended", "jobs_job_pkey"}),
 }

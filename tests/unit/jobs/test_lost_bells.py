@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.jobs.lost_bells import BELLS_A_TASK_MAX, PATIENCE, BatchWish, Waiting, Wish, silent_batches, silent_singles
+from apps.jobs.lost_bells import (
+    BELLS_A_TASK_MAX,
+    PATIENCE,
+    BatchWish,
+    Waiting,
+    Wish,
+    may_be_overtaken,
+    silent_batches,
+    silent_singles,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG_AGO = NOW - PATIENCE
@@ -18,8 +27,8 @@ def waiting(**changes) -> Waiting:
     return Waiting(**{**values, **changes})
 
 
-def singles(*groups, rows_max=1000, depths=None, paced=None):
-    return silent_singles(groups, depths=depths or {}, paced=paced or {}, rows_max=rows_max)
+def singles(*groups, rows_max=1000, depths=None, paced=None, overtaken=None):
+    return silent_singles(groups, depths=depths or {}, paced=paced or {}, overtaken=overtaken or {}, rows_max=rows_max)
 
 
 def test_jobs_that_have_as_many_messages_are_not_rung_for():
@@ -48,6 +57,35 @@ def test_a_paced_source_whose_messages_are_all_gone_is_rung_for_with_the_others(
     assert singles(waiting(source="newsapi", stale=30)) == [Wish(queue="fetch", source=None, count=30)]
 
 
+def test_what_was_overtaken_is_rung_for_however_full_the_queue_is():
+    assert singles(waiting(stale=10), depths={"fetch": 500}, overtaken={"fetch": 2}) == [
+        Wish(queue="fetch", source=None, count=2)
+    ]
+    assert singles(waiting(stale=10), depths={"fetch": 500}, overtaken={"money": 2}) == []
+
+
+def test_what_was_overtaken_is_among_what_outnumbers_the_messages():
+    assert singles(waiting(stale=10), depths={"fetch": 7}, overtaken={"fetch": 2}) == [Wish(queue="fetch", source=None, count=3)]
+    assert singles(waiting(stale=10), depths={"fetch": 9}, overtaken={"fetch": 2}) == [Wish(queue="fetch", source=None, count=2)]
+
+
+def test_what_waits_for_slots_of_its_source_is_overtaken_by_nobody():
+    found = singles(waiting(source="newsapi", stale=30), depths={"fetch": 40}, paced={"newsapi": 30}, overtaken={"fetch": 30})
+    assert found == []
+
+
+def test_the_order_of_begun_jobs_is_asked_for_only_where_messages_may_hide_a_lost_bell():
+    full = {"fetch": 3}
+    assert may_be_overtaken([waiting(stale=1)], depths=full)
+    for nothing in (
+        waiting(unrung=1),
+        waiting(stale=1, source="newsapi"),
+        waiting(stale=1, is_batch=True),
+        waiting(stale=1, queue="money"),
+    ):
+        assert not may_be_overtaken([nothing], depths=full)
+
+
 def test_one_look_rings_no_more_than_its_bound():
     assert singles(waiting(unrung=5000), rows_max=1000) == [Wish(queue="fetch", source=None, count=1000)]
 
@@ -66,14 +104,16 @@ groups = st.lists(
 )
 
 
-@given(groups, st.integers(0, 100), st.integers(0, 100))
-def test_never_more_bells_than_waiting_jobs_and_never_fewer_than_are_lost_for_certain(found, depth, paced):
-    wishes = silent_singles(found, depths={"fetch": depth}, paced={"newsapi": paced}, rows_max=10_000)
+@given(groups, st.integers(0, 100), st.integers(0, 100), st.integers(0, 50))
+def test_never_more_bells_than_waiting_jobs_and_never_fewer_than_are_lost_for_certain(found, depth, paced, overtaken):
+    wishes = singles(*found, depths={"fetch": depth}, paced={"newsapi": paced}, overtaken={"money": overtaken}, rows_max=10_000)
     for queue in ("fetch", "money"):
         jobs = sum(group.unrung + group.stale for group in found if group.queue == queue and not group.is_batch)
         unrung = sum(group.unrung for group in found if group.queue == queue and not group.is_batch)
         rung = sum(wish.count for wish in wishes if wish.queue == queue)
         assert unrung <= rung <= jobs
+        without_source = sum(group.stale for group in found if group.queue == queue and not group.is_batch and not group.source)
+        assert queue == "fetch" or rung >= unrung + min(overtaken, without_source)
 
 
 def batches(*groups):
