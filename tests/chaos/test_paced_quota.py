@@ -28,8 +28,9 @@ from tests.integration.tasks.paced_tasks import QUEUE, server
 IS_LONG = os.environ.get("QUEUE_CHAOS") == "long"
 RUN_S, MONEY_EVERY_S, KILL_EVERY_S = (600.0 if IS_LONG else 75.0), 0.1, 15.0
 QUOTA, WINDOW_S, WAITING, WORKERS = 300, 60.0, 10_000, 4
-# A processor that others use too makes single calls late; on a quiet machine p99 is under 20 ms and 5 ms.
-CALL_LATE_S_MAX, MONEY_WAIT_S_MAX = 1.0, 1.0
+# What is promised of a machine that does nothing else. A processor that others use too makes single calls late, so the
+# short form, which runs among other tests, asks for less.
+PLACE, CALL_LATE_S_MAX, MONEY_WAIT_S_MAX = (0.99, 0.25, 0.1) if IS_LONG else (0.95, 1.0, 1.0)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True), pytest.mark.timeout(RUN_S + 240)]
 
@@ -103,9 +104,9 @@ def test_the_quota_is_kept_and_used_while_ten_thousand_wait(clean_redis, tmp_pat
     assert used >= 0.97
     assert waiting >= WAITING - len(calls) - 100
     assert run.deepest <= 20
-    assert world.quantile(late_s, 0.95) < CALL_LATE_S_MAX
+    assert world.quantile(late_s, PLACE) < CALL_LATE_S_MAX
     assert len(money) >= 0.99 * run.money_sent
-    assert world.quantile(money_s, 0.95) < MONEY_WAIT_S_MAX
+    assert world.quantile(money_s, PLACE) < MONEY_WAIT_S_MAX
     # A mover that dies between sending and saying so sends again, thirty seconds later and in a slot of its own.
     assert sum(count - 1 for count in Counter(call.number for call in calls).values()) <= 5 * run.kills
 
