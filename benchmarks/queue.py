@@ -119,6 +119,15 @@ def _starts(entrants: Entrants) -> Iterator[Contest]:
             at_most=START_AT_MOST if peer == "celery" else None,
             rounds=9 if peer == "celery" else 3,
         )
+    yield SelfTimed(
+        name="from the doorbell to the start, p50",
+        ours="paced: its slot, which is free, is taken in Valkey before it is sent",
+        theirs=entrants["celery"].system.about,
+        run_ours=_starting(entrants["ours"], "paced"),
+        run_theirs=_starting(entrants["celery"], "plain"),
+        units=1,
+        rounds=9,
+    )
 
 
 def _rows(entrants: Entrants) -> Iterator[Contest]:
