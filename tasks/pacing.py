@@ -12,6 +12,7 @@ rung for again by the caretaker. Messages are never let through without a slot.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -34,6 +35,7 @@ from apps.resilience import Pace, PacedItem, PaceExceeded, PaidSlot, StoreUnavai
 from apps.resilience.paced import PRIORITY_MAX
 from apps.sources import services as sources
 from apps.sources.pacing import pace_of, paced_queue
+from apps.tenants.weights import weight_of
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +186,7 @@ class Mover:
 
         What was taken and could not be published is in flight in the store, and comes back when its lease ends.
         """
-        self._push_paces()
+        self._push()
         due = paced_queue().due()
         if not due.sources:
             return LOOK_EVERY_S if due.next_s is None else min(due.next_s, LOOK_EVERY_S)
@@ -213,15 +215,24 @@ class Mover:
         depths = queue_depths()
         return max(depths.get(queue, 0) for queue in self._queues) > JAM_DEPTH
 
-    def _push_paces(self) -> None:
-        """Tell the store again, now and then, which paces staff have set: it may have come back empty."""
+    def _push(self) -> None:
+        """Tell the store again, now and then, what staff have set: it may have come back empty, or things wait already."""
         if clock.monotonic_s() - self._pushed_s < PUSH_EVERY_S:
             return
         self._pushed_s = clock.monotonic_s()
+        self._push_weights()
         try:
             sources.push_paces()
         except (DatabaseError, InterfaceError) as error:
             log.warning("paces_not_pushed", error=type(error).__name__)
+
+    def _push_weights(self) -> None:
+        """Give the tenants that wait the weights they have now."""
+        of_sources: dict[str, dict[str, int]] = defaultdict(dict)
+        for line in paced_queue().waiting():
+            of_sources[line.source][line.tenant] = weight_of(line.tenant)
+        for source, weights in of_sources.items():
+            paced_queue().weigh(source, weights)
 
 
 def move_step() -> float:
@@ -245,7 +256,9 @@ def _publish(letters: Sequence[tuple[Letter, PaidSlot]]) -> None:
 def _item(letter: Letter, source: str, *, tenant: str = "", priority: int = 0) -> PacedItem:
     place = max(-PRIORITY_MAX, min(PRIORITY_MAX, priority))
     try:
-        return PacedItem(id=letter.name, source=source, body=letter.as_text(), tenant=tenant, priority=place)
+        return PacedItem(
+            id=letter.name, source=source, body=letter.as_text(), tenant=tenant, priority=place, weight=weight_of(tenant)
+        )
     except ValueError as error:
         raise Invalid(f"{letter.task} cannot wait for a slot: {error}", field="kwargs") from error
 

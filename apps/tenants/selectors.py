@@ -26,6 +26,11 @@ def active_tenants() -> tuple[TenantView, ...]:
     return tuple(_view(tenant) for tenant in Tenant.objects.filter(is_active=True).order_by("slug"))
 
 
+def queue_weights() -> dict[str, int]:
+    """Return the weights in paced queues of all tenants that weigh something other than 1, by their ids."""
+    return dict(Tenant.objects.exclude(queue_weight=1).values_list("id", "queue_weight"))
+
+
 def tenants_table() -> QuerySet[Tenant, Any]:
     """Return the rows that the API lists."""
     return Tenant.objects.values("id", "slug", "name", "currency", "is_active", "created_at")
