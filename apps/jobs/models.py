@@ -64,6 +64,11 @@ class Job(Claimable):
             models.Index(fields=("lease_until",), condition=models.Q(state="running"), name="job_leased"),
             models.Index(fields=("state", "finished_at"), condition=models.Q(state__in=FINISHED), name="job_ended"),
             models.Index(
+                fields=("schedule", "slot_at"),
+                condition=models.Q(state="parked") & ~models.Q(schedule=""),
+                name="job_parked_slot",
+            ),
+            models.Index(
                 Least("start_by", "deadline_at"),
                 condition=models.Q(state="queued") & (models.Q(start_by__isnull=False) | models.Q(deadline_at__isnull=False)),
                 name="job_out_of_time",

@@ -14,6 +14,7 @@ from django.db import transaction as django_transaction
 from apps.core.claims import lease_end
 from apps.core.db import durable, transaction
 from apps.jobs.models import Job
+from apps.jobs.services.superseding import keep_newest_parked
 from apps.jobs.states import CLOCK_SKEW, RUNNING_ALREADY, TOO_LATE, Standing, moved, refusal_of, why_parked
 from apps.jobs.types import ClaimedJob, JobState, Refusal
 
@@ -107,7 +108,7 @@ def _claimed(row: Sequence[Any]) -> ClaimedJob:
 @transaction
 def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | Refusal:
     """Claim a job that has a scope, or find out why the one-statement claim did not get it, with the row locked."""
-    job = Job.objects.select_for_update(no_key=True).filter(id=job_id).only("id", "scope", *STANDING).first()
+    job = Job.objects.select_for_update(no_key=True).filter(id=job_id).only("id", "scope", "schedule", *STANDING).first()
     if job is None:
         return "unknown"
     standing = Standing(**{name: getattr(job, name) for name in STANDING})
@@ -116,6 +117,7 @@ def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime) -> Cl
         _end(job, "skipped", TOO_LATE, now)
     elif refusal == "parked":
         _end(job, "parked", why_parked(standing), now)
+        keep_newest_parked(schedules=[job.schedule])
     return refusal or _take_scoped(job, owner=owner, now=now)
 
 

@@ -14,6 +14,7 @@ from apps.core.db import transaction, transaction_required
 from apps.core.masking import masked_text, masked_trace
 from apps.jobs.fence import HELD, held_by, refuse_stale
 from apps.jobs.models import Schedule
+from apps.jobs.services.superseding import keep_newest_parked
 from apps.jobs.states import next_try
 from apps.jobs.types import ClaimedJob, JobState
 
@@ -51,7 +52,8 @@ def fail(*, claim: ClaimedJob, error: BaseException, now: datetime, retry_after_
     """End an attempt that failed and return what became of the job: queued for another one, or parked.
 
     It is tried again after 2, 4, 8 … seconds, or after `retry_after_s`; it is parked once its attempts are used up or the
-    next one would miss its deadline. The traceback is kept without passwords. Raises StaleLease.
+    next one would miss its deadline. Of the parked jobs of a schedule only the newest waits for a person, older ones are
+    discarded. The traceback is kept without passwords. Raises StaleLease.
     """
     at = next_try(
         attempts=claim.attempts,
@@ -63,6 +65,8 @@ def fail(*, claim: ClaimedJob, error: BaseException, now: datetime, retry_after_
     state: JobState = "queued" if at else "parked"
     reason = masked_text(f"{type(error).__name__}: {first_line(error)}")[:REASON_LENGTH_MAX]
     _move(claim, state=state, next_try_at=at, finished_at=None if at else now, reason=reason, trace=masked_trace(error))
+    if state == "parked":
+        keep_newest_parked(schedules=[claim.schedule])
     return state
 
 

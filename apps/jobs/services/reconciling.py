@@ -12,6 +12,7 @@ from apps.core.bell import Bell, ring_all
 from apps.core.db import durable, only_one, transaction
 from apps.jobs.batching import batch_tasks, is_batch
 from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
+from apps.jobs.services.superseding import keep_newest_parked
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 
@@ -36,7 +37,7 @@ FREE = f"""
         ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     ) AS silent
     WHERE id = silent_id
-    RETURNING state
+    RETURNING state, schedule
 """
 END_OUT_OF_TIME = f"""
     UPDATE jobs_job SET
@@ -48,7 +49,7 @@ END_OUT_OF_TIME = f"""
         WHERE state = 'queued' AND (start_by IS NOT NULL OR deadline_at IS NOT NULL) AND LEAST(start_by, deadline_at) <= %(now)s
           AND (deadline_at <= %(now)s OR attempts = 0)
         ORDER BY LEAST(start_by, deadline_at) LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING state
+    RETURNING state, schedule
 """
 # What is due, in the order in which it is wanted. A bell counts as old after some seconds.
 WAITING = """
@@ -130,9 +131,10 @@ def reconcile(*, depths: Mapping[str, int], now: datetime, paced: Mapping[str, i
 @transaction
 def _moved(statement: str, now: datetime) -> tuple[int, int]:
     """Run the statement and return how many rows went elsewhere and how many were parked."""
-    states = [state for (state,) in _rows(statement, {"now": now, "limit": ROWS_MAX})]
-    parked = states.count("parked")
-    return len(states) - parked, parked
+    moved = _rows(statement, {"now": now, "limit": ROWS_MAX})
+    parked = [schedule for state, schedule in moved if state == "parked"]
+    keep_newest_parked(schedules=parked)
+    return len(moved) - len(parked), len(parked)
 
 
 @transaction
