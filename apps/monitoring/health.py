@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from apps.core.clock import now
 from apps.monitoring.access import read_only, staff_or_ops
 from apps.monitoring.probes import all_probes, readiness_probes
-from apps.monitoring.probing import run_all
+from apps.monitoring.probing import load_tasks, run_all
 from apps.monitoring.types import Check
 
 WORD = {True: "healthy", False: "unhealthy"}
@@ -54,6 +54,7 @@ def detailed(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  # Django's 
 
 def answer(*, is_detailed: bool) -> JsonResponse:
     """Run every check and build the page; 503 when any fails."""
+    load_tasks()
     moment = now()
     checks = run_all(all_probes(now=moment))
     is_healthy = all(check.is_healthy for check in checks.values())

@@ -20,7 +20,7 @@ from apps.core.clock import now
 from apps.forecasts import selectors as forecasts
 from apps.monitoring import selectors
 from apps.monitoring.database import database_figures
-from apps.monitoring.probing import ask_all, with_statement_limit
+from apps.monitoring.probing import ask_all, load_tasks, with_statement_limit
 from apps.monitoring.queue_metrics import QUEUE_PARTS
 from apps.monitoring.queues import queue_depths
 from apps.sources import selectors as sources
@@ -81,6 +81,7 @@ class BusinessFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Ask all parts at once, each within the deadline of health checks."""
+        load_tasks()
         for name, answer in ask_all({part.__name__: partial(collected, part) for part in PARTS}).items():
             if isinstance(answer, Exception):
                 SCRAPE_FAILURES.labels(part=name).inc()
