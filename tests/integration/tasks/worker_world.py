@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from django.conf import settings
 from apps.core import clock
 from apps.jobs import services as jobs
 from apps.jobs.models import Job
+from apps.jobs.types import NewJob
 from project.celery import app
 from project.local.processes import Worker
 from tasks.jobs import reconcile_step
@@ -78,9 +79,11 @@ class RunningWorker:
 
 
 @contextmanager
-def worker(folder: Path, *, concurrency: int = 1, name: str = "clock", **variables: str) -> Iterator[RunningWorker]:
-    """Run a worker of the queue `upkeep` until the block ends."""
-    found = launch(folder, concurrency=concurrency, name=name, **variables)
+def worker(
+    folder: Path, *, concurrency: int = 1, name: str = "clock", queue: str = QUEUE, **variables: str
+) -> Iterator[RunningWorker]:
+    """Run a worker of one queue until the block ends."""
+    found = launch(folder, concurrency=concurrency, name=name, queue=queue, **variables)
     try:
         wait_until(lambda: "ready." in found.text() or found.process.poll() is not None, 60, lambda: found.text()[-3000:])
         yield found
@@ -88,8 +91,8 @@ def worker(folder: Path, *, concurrency: int = 1, name: str = "clock", **variabl
         found.end()
 
 
-def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", **variables: str) -> RunningWorker:
-    command = list(Worker(name, (QUEUE,), concurrency).command())
+def launch(folder: Path, *, concurrency: int = 1, name: str = "clock", queue: str = QUEUE, **variables: str) -> RunningWorker:
+    command = list(Worker(name, (queue,), concurrency).command())
     command[command.index("-A") + 1] = APP
     own = {
         "DATABASE_URL": database_address(),
@@ -156,9 +159,19 @@ def empty_queue() -> None:
         broker.delete(f"q:{QUEUE}")
 
 
+def messages_waiting(queue: str = QUEUE) -> int:
+    with redis.Redis.from_url(settings.BROKER_REDIS_URL) as broker:
+        return int(broker.llen(f"q:{queue}"))
+
+
 def enqueue(task: str, **kwargs: Any) -> str:
     own = {name: kwargs.pop(name) for name in ("attempts_max", "scope", "deadline_at", "key") if name in kwargs}
     return jobs.enqueue(task=task, kwargs=kwargs, queue=QUEUE, now=clock.now(), by="test", **own).job_id
+
+
+def enqueue_many(task: str, arguments: Sequence[Mapping[str, Any]], *, queue: str = QUEUE) -> None:
+    many = [NewJob(task=task, queue=queue, kwargs=kwargs) for kwargs in arguments]
+    jobs.enqueue_many(jobs=many, now=clock.now(), by="test")
 
 
 def job(job_id: str) -> Job:
