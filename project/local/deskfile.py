@@ -11,7 +11,7 @@ from typing import Any
 from project.local.privately import write_privately
 
 SERVERS = ("postgres", "valkey")  # of these there is one; of everything else a list
-LISTED = ("web", "worker_fetch", "worker_forecast", "worker_money", "worker_backup", "beat", "world")
+LISTED = ("web", "worker_fetch", "worker_forecast", "worker_money", "worker_backup", "worker_upkeep", "beat", "world")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ WORKERS = (
     Worker("worker_fetch", ("fetch",), concurrency=2),
     Worker("worker_forecast", ("forecast",), niceness=5),
     Worker("worker_money", ("money",)),
-    Worker("worker_backup", ("backup", "upkeep"), niceness=10),
+    Worker("worker_backup", ("backup",), niceness=10),
+    # Apart from the backups, which take up to an hour: the heartbeat, the seals and the partitions wait for nobody.
+    Worker("worker_upkeep", ("upkeep",)),
 )
 
 

@@ -27,7 +27,9 @@ try:
     [ip_network(address, strict=False) for address in TRUSTED_PROXIES]
 except ValueError as _fault:
     raise WrongSetting(f"TRUSTED_PROXIES: {_fault}") from None
-PROCESS_TYPE = env.text("PROCESS_TYPE", "web", "web, worker_fetch, worker_forecast, worker_money, worker_backup, beat or command")
+PROCESS_TYPE = env.text(
+    "PROCESS_TYPE", "web", "web, worker_fetch, worker_forecast, worker_money, worker_backup, worker_upkeep, beat or command"
+)
 
 ROOMS = [
     "apps.core",

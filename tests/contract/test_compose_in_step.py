@@ -157,7 +157,7 @@ def test_every_process_says_what_it_is(services):
 def test_all_processes_share_one_set_of_variables(services):
     ours = [service["environment"] for service in services.values() if service["image"].startswith("bellwether")]
     shared = {"DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "OPS_TOKEN", "BACKUP_DIR"}
-    assert len(ours) == 7
+    assert len(ours) == 8
     for name in shared:
         assert len({variables[name] for variables in ours}) == 1
 

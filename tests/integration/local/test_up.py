@@ -123,7 +123,16 @@ def test_the_desk_starts_describes_itself_continues_and_leaves_nothing(begin):
     assert stat.S_IMODE(up.desk_file.stat().st_mode) == 0o600
     assert desk["web"] == f"http://127.0.0.1:{up.port}"
     listed = {name: pids for name, pids in desk["pids"].items() if isinstance(pids, list)}
-    assert set(listed) == {"web", "worker_fetch", "worker_forecast", "worker_money", "worker_backup", "beat", "world"}
+    assert set(listed) == {
+        "web",
+        "worker_fetch",
+        "worker_forecast",
+        "worker_money",
+        "worker_backup",
+        "worker_upkeep",
+        "beat",
+        "world",
+    }
     assert all(is_alive(pid) for pids in listed.values() for pid in pids)
     assert all(len(pids) == 1 for pids in listed.values())
     assert is_alive(desk["pids"]["postgres"])

@@ -32,6 +32,7 @@ def test_the_file_has_exactly_the_published_keys(tmp_path):
         "worker_forecast": [6],
         "worker_money": [7],
         "worker_backup": [],
+        "worker_upkeep": [],
         "beat": [],
         "world": [3],
         "postgres": 1,
