@@ -15,7 +15,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import connection
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from apps.jobs.arguments import as_json
 from apps.jobs.batching import is_batch
@@ -102,6 +102,18 @@ def read_definitions(names: Sequence[str] | None = None) -> Definitions:
     return Definitions(usable=tuple(usable), unusable=tuple(unusable))
 
 
+def crontab_of(row: CrontabSchedule) -> Crontab:
+    """Return the rhythm that such a row means. Raises ValueError when it cannot be read, or never comes."""
+    return Crontab(
+        minute=row.minute,
+        hour=row.hour,
+        day_of_month=row.day_of_month,
+        month_of_year=row.month_of_year,
+        day_of_week=row.day_of_week,
+        zone=str(row.timezone),
+    )
+
+
 def _definition(row: PeriodicTask, tasks: Collection[str]) -> Definition:
     if row.task not in tasks:
         raise ValueError(f"there is no task {row.task}")
@@ -151,15 +163,7 @@ def _rhythm(row: PeriodicTask) -> Rhythm:
         every_us = timedelta(**{row.interval.period: row.interval.every}) // MICROSECOND
         return Every(every_us=every_us, offset_us=offset_us(row.name, every_us) if every_us > 0 else 0)
     if row.crontab:
-        tab = row.crontab
-        return Crontab(
-            minute=tab.minute,
-            hour=tab.hour,
-            day_of_month=tab.day_of_month,
-            month_of_year=tab.month_of_year,
-            day_of_week=tab.day_of_week,
-            zone=str(tab.timezone),
-        )
+        return crontab_of(row.crontab)
     if row.clocked:
         return Clocked(at=row.clocked.clocked_time)
     if row.solar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django_celery_beat import admin as beat
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -22,7 +22,7 @@ class TaskFailureAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
-for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
+for model in (PeriodicTask, IntervalSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(model)
 
 
@@ -49,8 +49,3 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
 @admin.register(IntervalSchedule)
 class IntervalScheduleAdmin(ModelAdmin):
     """Every so many seconds."""
-
-
-@admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
-    """At a time of day."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
@@ -160,6 +162,24 @@ def test_in_autumn_half_past_two_comes_once_and_each_hour_has_its_own():
 def test_two_times_that_the_spring_night_skips_are_one_slot():
     crontab = Crontab(minute="0,30", hour="2", zone="Europe/Berlin")
     assert days_and_times(crontab, NIGHTS[0], 3) == ["03-29 01:00", "03-30 00:00", "03-30 00:30"]
+
+
+@given(start=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), zone=st.sampled_from(ZONES))
+def test_the_last_day_is_that_of_the_calendar_month_after_month(start, zone):
+    slots = next_slots(Crontab(minute="0", hour="13", day_of_month="L", zone=zone), start.replace(tzinfo=UTC), 30)
+    days = [slot.astimezone(ZoneInfo(zone)) for slot in slots]
+    assert [(day.day, day.hour) for day in days] == [(monthrange(day.year, day.month)[1], 13) for day in days]
+    months = [day.year * 12 + day.month for day in days]
+    assert months == list(range(months[0], months[0] + 30))
+
+
+@given(start=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))
+def test_the_last_day_of_work_is_the_latest_of_its_month_from_monday_to_friday(start):
+    slots = next_slots(Crontab(minute="0", hour="13", day_of_month="LW"), start.replace(tzinfo=UTC), 30)
+    for slot in slots:
+        days = [slot.replace(day=number) for number in range(1, monthrange(slot.year, slot.month)[1] + 1)]
+        assert slot == max(day for day in days if day.isoweekday() <= 5)
+    assert len({(slot.year, slot.month) for slot in slots}) == 30
 
 
 def test_months_end_on_their_own_days():
