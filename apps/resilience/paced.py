@@ -7,6 +7,9 @@ priority, then to the oldest. So a pace that changes, a pause and an open breake
 What was popped is in flight until it has `landed`. What has not after LEASE_S (its carrier died) goes back to the
 front of its tenant and takes a new slot: an item may be carried twice, but is not lost while the store lives. A store
 that loses its memory loses what waits; whoever offers must be able to offer again. The same id waits once.
+
+What waits may lose its worth meanwhile. So whoever carries looks ahead first (`peek`), and passes on the places of what
+nobody wants any more (`pass_on`): no slot goes to it.
 """
 
 from __future__ import annotations
@@ -87,6 +90,22 @@ class Popping:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """An item that waits and has no slot yet."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peeking:
+    """What would come next, in this order, and how many were found lost and put back."""
+
+    ahead: tuple[Ahead, ...]
+    reclaimed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """The sources that are to be looked at now; with none, `next_s` until the first is, None when nothing waits."""
 
@@ -122,8 +141,12 @@ class PacedStore(Protocol):
         """Give those of these tenants that wait another weight, and return how many had a different one."""
         ...
 
-    def drop(self, source: str, item_id: str) -> bool:
-        """Forget an item wherever it is; False when it is not here."""
+    def peek(self, source: str, limit: int) -> Peeking:
+        """Put back what was lost in flight, and return what comes next; nothing of it takes a slot or leaves its line."""
+        ...
+
+    def pass_on(self, source: str, heirs: Mapping[str, Ahead | None]) -> frozenset[str]:
+        """Forget items that wait and return which of these did; where one has an heir, that takes its place."""
         ...
 
     def due(self) -> Due:
@@ -174,9 +197,18 @@ class PacedQueue:
             raise ValueError(f"weights go from 1 to {WEIGHT_MAX}")
         return self._store.weigh(source, weights) if weights else 0
 
-    def drop(self, source: str, item_id: str) -> bool:
-        """Forget an item wherever it is; False when it is not here."""
-        return self._store.drop(source, item_id)
+    def peek(self, source: str, limit: int = 100) -> Peeking:
+        """Return what `pop` would take next if slots were free, so that what nobody wants any more can be passed on before."""
+        return self._store.peek(source, min(limit, ITEMS_AT_ONCE))
+
+    def pass_on(self, source: str, heirs: Mapping[str, Ahead | None]) -> frozenset[str]:
+        """Take items out of their lines, and return the ids of those that waited there; what is in flight stays.
+
+        The heir of one gets its place: as a new item, or, when it waits in the same line, if that place is better than its own.
+        """
+        if any(heir and not (0 < len(heir.id) <= ID_LENGTH and len(heir.body) <= BODY_LENGTH) for heir in heirs.values()):
+            raise ValueError(f"an heir needs an id of at most {ID_LENGTH} characters and a body of at most {BODY_LENGTH}")
+        return self._store.pass_on(source, heirs) if heirs else frozenset()
 
     def due(self) -> Due:
         """Return which sources are to be looked at, in one round trip."""

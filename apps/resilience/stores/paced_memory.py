@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 from apps.resilience.breaker import BreakerPhase
 from apps.resilience.limiter import Pace, Reservation
-from apps.resilience.paced import ITEMS_AT_ONCE, LOOK_S, Due, Offer, PacedItem, PacedLine, Popped, Popping
+from apps.resilience.paced import ITEMS_AT_ONCE, LOOK_S, Ahead, Due, Offer, PacedItem, PacedLine, Peeking, Popped, Popping
 from apps.resilience.paced_slot import PaidSlot
 from apps.resilience.paced_turns import Turns
 from apps.resilience.stores.memory import Kept, MemoryStore
@@ -43,19 +45,54 @@ class Room:
 
     def sit(self, seat: Seat) -> None:
         """Put an item into the line of its tenant."""
+        self.place(seat)
+        self.turns.join(seat.item.tenant, seat.item.weight)
+
+    def place(self, seat: Seat) -> None:
+        """Put an item where it belongs in a line."""
         self.seats[seat.item.id] = seat
         line = self.lines.setdefault(seat.item.tenant, [])
         line.append(seat.item.id)
         line.sort(key=lambda item_id: self.seats[item_id].rank)
-        self.turns.join(seat.item.tenant, seat.item.weight)
 
     def rise(self, item_id: str) -> None:
         """Take an item out of its line."""
         tenant = self.seats[item_id].item.tenant
         self.lines[tenant].remove(item_id)
+        self.end_line(tenant)
+
+    def end_line(self, tenant: str) -> None:
+        """Let a tenant go if nothing of it waits."""
         if not self.lines[tenant]:
             del self.lines[tenant]
             self.turns.leave(tenant)
+
+    def ahead(self, limit: int) -> list[str]:
+        """Return the ids of those that would come next, in their order."""
+        turns, places, found = deepcopy(self.turns), Counter[str](), []
+        for _ in range(min(limit, self.waiting)):
+            tenant = turns.give()
+            found.append(self.lines[tenant][places[tenant]])
+            places[tenant] += 1
+            if places[tenant] == len(self.lines[tenant]):
+                turns.leave(tenant)
+        return found
+
+    def pass_on(self, item_id: str, heir: Ahead | None) -> bool:
+        """Forget an item that waits and give its place to the heir, unless that has a better one; False if it does not wait."""
+        if item_id not in self.seats or item_id in self.flying_us:
+            return False
+        seat = self.seats.pop(item_id)
+        tenant = seat.item.tenant
+        self.lines[tenant].remove(item_id)
+        own = self.seats.get(heir.id) if heir else None
+        if heir and not own:
+            self.place(replace(seat, item=replace(seat.item, id=heir.id, body=heir.body)))
+        elif own and own.item.id in self.lines[tenant] and seat.rank < own.rank:
+            self.lines[tenant].remove(own.item.id)
+            self.place(replace(own, rank=seat.rank))
+        self.end_line(tenant)
+        return True
 
     def put_back(self, now_us: int) -> int:
         """Put those whose lease has ended back into their lines, and return how many they were."""
@@ -131,16 +168,20 @@ class MemoryPaced:
             room = self._rooms.get(source)
             return 0 if room is None else sum(room.turns.weigh(tenant, weight) for tenant, weight in weights.items())
 
-    def drop(self, source: str, item_id: str) -> bool:
-        """Forget an item wherever it is; False when it is not here."""
+    def peek(self, source: str, limit: int) -> Peeking:
+        """Put back what was lost in flight, and return what comes next; nothing of it takes a slot or leaves its line."""
+        with self._store.kept_of(source) as kept:
+            room = self._rooms.get(source)
+            if room is None:
+                return Peeking((), 0)
+            reclaimed = room.put_back(kept.used_us)
+            return Peeking(tuple(Ahead(item_id, room.seats[item_id].item.body) for item_id in room.ahead(limit)), reclaimed)
+
+    def pass_on(self, source: str, heirs: Mapping[str, Ahead | None]) -> frozenset[str]:
+        """Forget items that wait and return which of these did; where one has an heir, that takes its place."""
         with self._store.kept_of(source):
             room = self._rooms.get(source)
-            if room is None or item_id not in room.seats:
-                return False
-            if room.flying_us.pop(item_id, None) is None:
-                room.rise(item_id)
-            del room.seats[item_id]
-        return True
+            return frozenset(item_id for item_id, heir in heirs.items() if room and room.pass_on(item_id, heir))
 
     def due(self) -> Due:
         """Return which sources are to be looked at."""

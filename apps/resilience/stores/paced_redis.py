@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from apps.resilience.errors import StoreUnavailable
 from apps.resilience.limiter import Pace
-from apps.resilience.paced import Due, Offer, PacedItem, PacedLine, Popped, Popping
+from apps.resilience.paced import Ahead, Due, Offer, PacedItem, PacedLine, Peeking, Popped, Popping
 from apps.resilience.paced_slot import PaidSlot
 from apps.resilience.stores import paced_scripts, redis_servers
 from apps.resilience.stores.connections import SOCKET_TIMEOUT_S, Script
@@ -20,8 +20,8 @@ from apps.resilience.stores.redis import TTL_MS
 from apps.resilience.windows import MICROSECONDS
 
 OFFER, POP, LANDED = Script(paced_scripts.OFFER), Script(paced_scripts.POP), Script(paced_scripts.LANDED)
-DROP, DUE, WAITING = Script(paced_scripts.DROP), Script(paced_scripts.DUE), Script(paced_scripts.WAITING)
-WEIGH = Script(paced_scripts.WEIGH)
+PEEK, PASS_ON, WEIGH = Script(paced_scripts.PEEK), Script(paced_scripts.PASS_ON), Script(paced_scripts.WEIGH)
+DUE, WAITING = Script(paced_scripts.DUE), Script(paced_scripts.WAITING)
 KEPT = ("items", "seats", "turns", "rested", "flying", "book")
 GOES, WAITS = 1, 0
 
@@ -37,6 +37,7 @@ class RedisPaced:
             socket_connect_timeout=timeout_s,
             socket_keepalive=True,
             decode_responses=True,
+            encoding_errors="surrogateescape",  # bytes that are no text were forged; their reader says what to make of them
             retry=Retry(NoBackoff(), 1),  # the second try is for a connection that went stale in the pool
         )
 
@@ -59,7 +60,7 @@ class RedisPaced:
         now_us, interval_us, slowdowns, next_us, reclaimed, *words = answer
         slot = PaidSlot(source=source, at_us=now_us, interval_us=interval_us, slowdowns=slowdowns)
         rows = zip(words[::3], words[1::3], words[2::3], strict=True)
-        popped = tuple(Popped(item_id, tenant, body, slot) for item_id, tenant, body in rows)
+        popped = tuple(Popped(item_id, tenant, body or "", slot) for item_id, tenant, body in rows)
         return Popping(popped, None if next_us < 0 else next_us / MICROSECONDS, reclaimed)
 
     def landed(self, source: str, ids: Sequence[str]) -> int:
@@ -70,9 +71,16 @@ class RedisPaced:
         """Give those of these tenants that wait another weight, and return how many had a different one."""
         return int(self._run(WEIGH, source, [word for pair in weights.items() for word in pair]))
 
-    def drop(self, source: str, item_id: str) -> bool:
-        """Forget an item wherever it is; False when it is not here."""
-        return bool(self._run(DROP, source, [item_id]))
+    def peek(self, source: str, limit: int) -> Peeking:
+        """Put back what was lost in flight, and return what comes next; nothing of it takes a slot or leaves its line."""
+        reclaimed, *words = self._run(PEEK, source, [limit])
+        ahead = (Ahead(item_id, body or "") for item_id, body in zip(words[::2], words[1::2], strict=True))
+        return Peeking(tuple(ahead), reclaimed)
+
+    def pass_on(self, source: str, heirs: Mapping[str, Ahead | None]) -> frozenset[str]:
+        """Forget items that wait and return which of these did; where one has an heir, that takes its place."""
+        words = [(item_id, heir.id, heir.body) if heir else (item_id, "", "") for item_id, heir in heirs.items()]
+        return frozenset(self._run(PASS_ON, source, [word for row in words for word in row]))
 
     def due(self) -> Due:
         """Return which sources are to be looked at."""

@@ -43,6 +43,40 @@ end
 local function look_at(moment) redis.call('ZADD', KEYS[9], whole(math.min(moment, now + LOOK)), ARGV[1]) end
 """
 
+# Puts what was lost in flight back to the front of its tenant.
+_RECLAIM = f"""
+local lost = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', whole(now), 'LIMIT', 0, {paced.ITEMS_AT_ONCE})
+for _, id in ipairs(lost) do
+  redis.call('ZREM', KEYS[7], id)
+  sit(id, string.match(redis.call('HGET', KEYS[4], id), '^(%S+) (%d+) (.*)$'))
+end
+"""
+
+# Whose turn it is: `give` gives the next slot, in memory; `leave_turns` is for a tenant that has nothing left.
+_TURNS = """
+local turns, sum, flat = {}, 0, redis.call('HGETALL', KEYS[5])
+for index = 1, #flat, 2 do
+  local begins, weight = string.match(flat[index + 1], '^(%d+) (%d+)$')
+  turns[flat[index]] = {begins = number(begins), weight = number(weight), step = math.floor(WHOLE / number(weight))}
+  sum = sum + number(weight)
+end
+
+local function give()
+  local first, chosen, due = math.huge, nil, nil
+  for _, turn in pairs(turns) do first = math.min(first, turn.begins) end
+  time = math.max(time, first)
+  for tenant, turn in pairs(turns) do
+    local by = turn.begins + turn.step
+    if turn.begins <= time and (not due or by < due or by == due and tenant < chosen) then chosen, due = tenant, by end
+  end
+  turns[chosen].begins, turns[chosen].is_moved = due, true
+  time = time + math.floor(WHOLE / sum)
+  return chosen
+end
+
+local function leave_turns(tenant) sum, turns[tenant] = sum - turns[tenant].weight, nil end
+"""
+
 # Takes the slots that are free now, none while the breaker is open, and sets `free`: when the next one is.
 _TAKE_NOW = f"""
 local shut = redis.call('HMGET', KEYS[2], 'phase', 'until')
@@ -94,36 +128,13 @@ return {{now, interval, slowdowns, free - now, waiting, unpack(fates)}}
 POP = f"""
 {NOW}
 {_SEATS}
-local lost = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', whole(now), 'LIMIT', 0, {paced.ITEMS_AT_ONCE})
-for _, id in ipairs(lost) do
-  redis.call('ZREM', KEYS[7], id)
-  sit(id, string.match(redis.call('HGET', KEYS[4], id), '^(%S+) (%d+) (.*)$'))
-end
+{_RECLAIM}
 local book = redis.call('HMGET', KEYS[8], 'published', 'tolerance', 'window')
 local key, ttl = KEYS[1], ARGV[3]
 local published, tolerance, window = number(book[1]), number(book[2]), number(book[3])
 local wanted = math.min(number(ARGV[4]), redis.call('HLEN', KEYS[3]) - redis.call('ZCARD', KEYS[7]))
 {_TAKE_NOW}
-local turns, sum, flat = {{}}, 0, redis.call('HGETALL', KEYS[5])
-for index = 1, #flat, 2 do
-  local begins, weight = string.match(flat[index + 1], '^(%d+) (%d+)$')
-  turns[flat[index]] = {{begins = number(begins), weight = number(weight), step = math.floor(WHOLE / number(weight))}}
-  sum = sum + number(weight)
-end
-
-local function give()
-  local first, chosen, due = math.huge, nil, nil
-  for _, turn in pairs(turns) do first = math.min(first, turn.begins) end
-  time = math.max(time, first)
-  for tenant, turn in pairs(turns) do
-    local by = turn.begins + turn.step
-    if turn.begins <= time and (not due or by < due or by == due and tenant < chosen) then chosen, due = tenant, by end
-  end
-  turns[chosen].begins, turns[chosen].is_moved = due, true
-  time = time + math.floor(WHOLE / sum)
-  return chosen
-end
-
+{_TURNS}
 local answer = {{now, interval, slowdowns, -1, #lost}}
 for _ = 1, taken do
   local tenant = give()
@@ -132,7 +143,7 @@ for _ = 1, taken do
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = id, tenant, redis.call('HGET', KEYS[3], id)
   if redis.call('EXISTS', ARGV[2] .. tenant) == 0 then
     leave(tenant, turns[tenant].begins)
-    sum, turns[tenant] = sum - turns[tenant].weight, nil
+    leave_turns(tenant)
   end
 end
 for tenant, turn in pairs(turns) do
@@ -183,20 +194,54 @@ end
 return weighed
 """
 
-# ARGV 3 id -> 1 when it was here
-DROP = f"""
+# ARGV 3 limit -> how many came back, then id and body of what comes next, in its order
+PEEK = f"""
 {NOW}
 {_SEATS}
-local seat = redis.call('HGET', KEYS[4], ARGV[3])
-if not seat then return 0 end
-local tenant = string.match(seat, '^%S+ %d+ (.*)$')
-redis.call('HDEL', KEYS[3], ARGV[3])
-redis.call('HDEL', KEYS[4], ARGV[3])
-redis.call('ZREM', KEYS[7], ARGV[3])
-if redis.call('ZREM', ARGV[2] .. tenant, ARGV[3]) == 1 and redis.call('EXISTS', ARGV[2] .. tenant) == 0 then
-  leave(tenant, number(string.match(redis.call('HGET', KEYS[5], tenant), '^%d+')))
+{_RECLAIM}
+{_TURNS}
+local answer, places = {{#lost}}, {{}}
+local waiting = redis.call('HLEN', KEYS[3]) - redis.call('ZCARD', KEYS[7])
+for _ = 1, math.min(number(ARGV[3]), waiting) do
+  local tenant = give()
+  local place = places[tenant] or 0
+  local id = redis.call('ZRANGE', ARGV[2] .. tenant, place, place)[1]
+  places[tenant] = place + 1
+  answer[#answer + 1], answer[#answer + 2] = id, redis.call('HGET', KEYS[3], id)
+  if place + 1 >= redis.call('ZCARD', ARGV[2] .. tenant) then leave_turns(tenant) end
 end
-return 1
+return answer
+"""
+
+# ARGV 3 … id, the id of its heir ('' when it has none), the heir's body, and so on -> the ids that waited and are gone
+PASS_ON = f"""
+{NOW}
+{_SEATS}
+local gone = {{}}
+for index = 3, #ARGV, 3 do
+  local id, heir, body = ARGV[index], ARGV[index + 1], ARGV[index + 2]
+  local seat = redis.call('HGET', KEYS[4], id) or ''
+  local score, _, tenant = string.match(seat, '^(%S+) (%d+) (.*)$')
+  local line = ARGV[2] .. (tenant or '')
+  if tenant and redis.call('ZREM', line, id) == 1 then
+    redis.call('HDEL', KEYS[3], id)
+    redis.call('HDEL', KEYS[4], id)
+    local own = redis.call('HGET', KEYS[4], heir)
+    if heir ~= '' and not own then
+      redis.call('HSET', KEYS[3], heir, body)
+      redis.call('HSET', KEYS[4], heir, seat)
+      redis.call('ZADD', line, score, heir)
+    elseif own and redis.call('ZSCORE', line, heir) and number(score) < number(string.match(own, '^%S+')) then
+      redis.call('HSET', KEYS[4], heir, (string.gsub(own, '^%S+', score)))
+      redis.call('ZADD', line, score, heir)
+    end
+    if redis.call('EXISTS', line) == 0 then
+      leave(tenant, number(string.match(redis.call('HGET', KEYS[5], tenant), '^%d+')))
+    end
+    gone[#gone + 1] = id
+  end
+end
+return gone
 """
 
 # KEYS 1 due -> wait until the first is due (0: some are, -1: nothing waits), then the sources that are

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from apps.resilience import BreakerRule, Feedback, MemoryStore, Pace, Verdict
 from apps.resilience.limiter import pause_us_of
-from apps.resilience.paced import PacedItem, PacedQueue
+from apps.resilience.paced import Ahead, PacedItem, PacedQueue
 from apps.resilience.stores import breaker_scripts, pace_scripts, paced_scripts, slot_scripts
 from apps.resilience.stores.connections import Script
 from apps.resilience.stores.paced_memory import MemoryPaced
@@ -109,8 +109,13 @@ class Twins:
         of_tenants = {f"t {who}" if who else "": weight for who, weight in weights.items()}
         assert self.shared.weigh(source, of_tenants) == self.memory.weigh(source, of_tenants)
 
-    def drop(self, source: str, name: int) -> None:
-        assert self.shared.drop(source, f"i{name}") == self.memory.drop(source, f"i{name}")
+    def peek(self, source: str, limit: int) -> None:
+        assert self.shared.peek(source, limit) == self.memory.peek(source, limit)
+
+    def pass_on(self, source: str, names: dict[int, int | None]) -> None:
+        heirs = {f"i{name}": None if heir is None else Ahead(f"i{heir}", f"of {name}") for name, heir in names.items()}
+        assert self.shared.pass_on(source, heirs) == self.memory.pass_on(source, heirs)
+        assert self.shared.peek(source) == self.memory.peek(source)
 
     def adapt(self, source: str, quota: int, feedback: Feedback, retry_after_s: float | None) -> None:
         pace = Pace.per_minute(quota)
@@ -151,7 +156,8 @@ steps = st.one_of(
     st.tuples(st.just("offer"), sources, quotas, st.lists(rows, min_size=1, max_size=8)),
     st.tuples(st.just("pop"), sources, st.sampled_from([0, 1, 3, 100]), st.integers(0, 2)),
     st.tuples(st.just("pop"), sources, st.just(100), st.just(0)),
-    st.tuples(st.just("drop"), sources, st.integers(0, 30)),
+    st.tuples(st.just("peek"), sources, st.sampled_from([0, 1, 3, 100])),
+    st.tuples(st.just("pass_on"), sources, st.dictionaries(st.integers(0, 30), st.none() | st.integers(0, 40), max_size=12)),
     st.tuples(st.just("weigh"), sources, st.dictionaries(st.integers(0, 4), st.integers(1, 5))),
     st.tuples(st.just("adapt"), sources, quotas, st.sampled_from([*Feedback]), st.sampled_from([None, 0.0, 3.0])),
     st.tuples(st.just("override"), sources, st.sampled_from([0, 2_000_000])),
@@ -187,5 +193,5 @@ def test_all_that_waits_comes_once_and_in_the_same_order(redis):
 
 
 def test_scripts_name_the_clock_once():
-    timed = (paced_scripts.OFFER, paced_scripts.POP, paced_scripts.DROP, paced_scripts.DUE)
-    assert [text.count(READING) for text in timed] == [1, 1, 1, 1]
+    timed = (paced_scripts.OFFER, paced_scripts.POP, paced_scripts.PEEK, paced_scripts.PASS_ON, paced_scripts.DUE)
+    assert [text.count(READING) for text in timed] == [1, 1, 1, 1, 1]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from apps.resilience import BreakerRule, Feedback, Limiter, MemoryStore, Pace, Verdict
-from apps.resilience.paced import LEASE_S, Due, PacedItem, PacedLine, PacedQueue
+from apps.resilience.paced import LEASE_S, Ahead, Due, PacedItem, PacedLine, PacedQueue
 from apps.resilience.stores.paced_memory import MemoryPaced
 from apps.resilience.testing import FakeClock
 
@@ -170,14 +170,59 @@ def test_what_was_carried_late_and_put_back_meanwhile_is_carried_again(queue, cl
     assert [found.id for found in queue.pop("news").popped] == ["slow"]
 
 
-def test_what_is_dropped_never_comes(queue, clock):
+def test_what_comes_next_can_be_seen_in_its_order_and_takes_no_slot(queue, clock):
+    fill(queue, *(item(f"big {n}", tenant="big", weight=2) for n in range(5)), item("a", priority=-1), item("b"), item("c"))
+    ahead = queue.peek("news").ahead
+    assert [found.body for found in ahead] == [f"the body of {found.id}" for found in ahead]
+    assert [found.id for found in queue.peek("news", 3).ahead] == [found.id for found in ahead[:3]]
+    assert ids(queue, clock, 8) == [found.id for found in ahead]
+    assert queue.peek("news").ahead == queue.peek("nowhere").ahead == ()
+
+
+def test_a_look_ahead_puts_back_what_was_lost_in_flight(queue, clock):
+    fill(queue, item("lost"), item("other"))
+    clock.advance(1.0)
+    queue.pop("news")
+    assert [found.id for found in queue.peek("news").ahead] == ["other"]
+    clock.advance(LEASE_S)
+    looked = queue.peek("news")
+    assert ([found.id for found in looked.ahead], looked.reclaimed) == (["lost", "other"], 1)
+    assert queue.peek("news").reclaimed == 0
+
+
+def test_what_is_passed_on_never_comes(queue, clock):
     fill(queue, item("a"), item("b", tenant="x"))
-    assert queue.drop("news", "a")
-    assert not queue.drop("news", "a")
-    assert not queue.drop("nowhere", "a")
+    assert queue.pass_on("news", {"a": None, "nobody": None}) == {"a"}
+    assert queue.pass_on("news", {"a": None}) == queue.pass_on("nowhere", {"a": None}) == queue.pass_on("news", {}) == set()
     assert queue.waiting() == [PacedLine("news", "x", 1)]
     assert ids(queue, clock, 3) == ["b"]
     assert queue.pop("news").next_s is None
+
+
+def test_what_is_in_flight_is_not_passed_on(queue, clock):
+    fill(queue, item("a"), item("b"))
+    clock.advance(1.0)
+    assert [found.id for found in queue.pop("news").popped] == ["a"]
+    assert queue.pass_on("news", {"a": Ahead("heir", "")}) == set()
+    assert queue.landed("news", ["a"]) == 1
+    assert ids(queue, clock, 2) == ["b"]
+
+
+def test_an_heir_takes_the_place_also_when_it_stood_further_back(queue, clock):
+    fill(queue, item("old"), item("second"), item("older"), item("heir"), item("first", priority=9))
+    assert queue.pass_on("news", {"old": Ahead("heir", "unread"), "older": Ahead("new", "of the new")}) == {"old", "older"}
+    came = queue.peek("news").ahead
+    assert [found.id for found in came] == ["first", "heir", "second", "new"]
+    assert (came[1].body, came[3].body) == ("the body of heir", "of the new")
+    assert ids(queue, clock, 5) == ["first", "heir", "second", "new"]
+
+
+def test_an_heir_with_a_better_place_keeps_it_and_so_does_one_of_another_tenant(queue):
+    fill(queue, item("heir"), item("old"), item("between", tenant="x"), item("other heir", tenant="x"), item("gone"))
+    assert queue.pass_on("news", {"old": Ahead("heir", ""), "gone": Ahead("other heir", "")}) == {"old", "gone"}
+    assert [found.id for found in queue.peek("news").ahead] == ["heir", "between", "other heir"]
+    with pytest.raises(ValueError, match="an heir needs"):
+        queue.pass_on("news", {"heir": Ahead("", "")})
 
 
 def test_a_source_is_looked_at_when_its_slot_comes_at_least_each_second_and_then_no_more(queue, clock):
