@@ -1,11 +1,13 @@
 """The doorbell: a Celery message that says "there is work in the rows".
 
 Rows are the queue of record. A bell that is lost costs the time to the next look of the caretaker, never data; so a broker
-that is down is counted and survived. Bells carry no arguments of jobs: those are read from the row.
+that is down is counted and survived, and so is a bell that cannot be sent at all: the others ring. Bells carry no arguments
+of jobs: those are read from the row.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +15,7 @@ from typing import Any
 
 import structlog
 from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
@@ -21,11 +24,14 @@ from apps.core import clock, headers
 
 log = structlog.get_logger(__name__)
 
-BELLS_LOST = Counter("bells_lost_total", "Doorbells that could not be rung because the broker was away.", ["task"])
+BELLS_LOST = Counter(
+    "bells_lost_total", "Doorbells that could not be rung: the broker was away, or would not have them.", ["task"]
+)
 EXPIRY_S = 60
 # After a bell was lost, others are not tried for so long: a broker that is cut off costs a request one time-out, not
 # one for every bell.
 QUIET_S = 1.0
+BROKER_AWAY = (OperationalError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,23 +92,42 @@ def ring_batch(*, task: str, queue: str) -> None:
 
 
 def ring_all(bells: Sequence[Bell]) -> None:
-    """Send many messages over one connection, after the commit; once one is lost, the rest of them are too."""
+    """Send many messages over one connection, after the commit; once the broker is away, the rest of them are lost too."""
     if bells:
         transaction.on_commit(partial(_send_all, bells))
 
 
 def _send_all(bells: Sequence[Bell]) -> None:
-    sent = 0
-    if clock.monotonic_s() >= _silence.until_s:
-        try:
-            with current_app.producer_or_acquire() as producer:
-                # Left alone, publishing would look for a lost broker again and again for six seconds.
-                producer.connection.ensure_connection(max_retries=0)
-                for bell in bells:
-                    current_app.send_task(bell.task, producer=producer, **bell.options())
-                    sent += 1
-        except (OperationalError, OSError) as error:
-            _silence.until_s = clock.monotonic_s() + QUIET_S
-            log.warning("bell_lost", task=bells[sent].task, error=type(error).__name__)
-    for bell in bells[sent:]:
-        BELLS_LOST.labels(task=bell.task).inc()
+    """Send what can be sent. What cannot is counted and told: the work is committed, and its caller hears of no error."""
+    waiting, refused = deque(bells), list[Bell]()
+    try:
+        if clock.monotonic_s() >= _silence.until_s:
+            _send_each(waiting, refused)
+    except BROKER_AWAY as error:
+        _silence.until_s = clock.monotonic_s() + QUIET_S
+        log.warning("bell_lost", task=waiting[0].task, error=type(error).__name__)
+    except SoftTimeLimitExceeded:
+        raise  # the caller's own time is over, whatever it was doing
+    except Exception:
+        log.exception("bells_not_sent", task=waiting[0].task, bells=len(waiting))
+    finally:
+        for bell in (*refused, *waiting):
+            BELLS_LOST.labels(task=bell.task).inc()
+
+
+def _send_each(waiting: deque[Bell], refused: list[Bell]) -> None:
+    """Move each bell out of `waiting`: it was sent, or it alone cannot be (no such queue, say) and is `refused` now."""
+    with current_app.producer_or_acquire() as producer:
+        # Left alone, publishing would look for a lost broker again and again for six seconds.
+        producer.connection.ensure_connection(max_retries=0)
+        while waiting:
+            bell = waiting[0]
+            try:
+                current_app.send_task(bell.task, producer=producer, **bell.options())
+            except (*BROKER_AWAY, SoftTimeLimitExceeded):
+                raise
+            except Exception:
+                if not refused:
+                    log.exception("bell_refused", task=bell.task, queue=bell.queue, job=bell.job_id)
+                refused.append(bell)
+            waiting.popleft()

@@ -8,8 +8,10 @@ from unittest import mock
 
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from kombu import Connection
+from structlog.testing import capture_logs
 
 from apps.core import bell
 from apps.core.bell import Bell
@@ -132,3 +134,57 @@ def test_bells_ring_again_once_the_quiet_second_is_over(clean_redis, monkeypatch
     monkeypatch.setattr(bell._silence, "until_s", time.monotonic())
     bell.ring("tasks.settle.due")
     assert _waiting(clean_redis) == ["tasks.settle.due"]
+
+
+def _told(logs: list, event: str) -> list:
+    return [line for line in logs if line["event"] == event]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bell_that_cannot_be_sent_is_counted_and_told_once_and_the_others_ring(clean_redis):
+    before = _lost("tasks.settle.due")
+    queues = ["money", "misspelt", "money", "renamed", "money"]
+    bells = [Bell(task="tasks.settle.due", queue=queue, job_id=f"job_{number}") for number, queue in enumerate(queues)]
+    with capture_logs() as logs:
+        with transaction.atomic():
+            bell.ring_all(bells)
+        bell.ring("tasks.trade.work")
+    assert [message["headers"].get("job") for message in reversed(_messages(clean_redis))] == ["job_0", "job_2", "job_4", None]
+    assert _lost("tasks.settle.due") == before + 2
+    assert [(line["queue"], line["job"]) for line in _told(logs, "bell_refused")] == [("misspelt", "job_1")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_arguments_that_are_no_json_are_a_lost_bell_and_no_error_of_the_caller(clean_redis):
+    before = _lost("tasks.settle.due")
+    bell.ring("tasks.settle.due", what=object())
+    bell.ring("tasks.settle.due")
+    assert _waiting(clean_redis) == ["tasks.settle.due"]
+    assert _lost("tasks.settle.due") == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_client_that_breaks_is_no_error_of_the_caller(monkeypatch):
+    before = _lost("tasks.settle.due")
+
+    def broken(*_, **__):
+        raise RuntimeError("a pool that is exhausted")
+
+    monkeypatch.setattr(app, "producer_or_acquire", broken)
+    with capture_logs() as logs:
+        bell.ring_all([Bell(task="tasks.settle.due", queue="money")] * 3)
+    assert _lost("tasks.settle.due") == before + 3
+    assert [line["bells"] for line in _told(logs, "bells_not_sent")] == [3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_time_limit_that_strikes_while_bells_ring_is_heard_and_the_rest_is_counted(clean_redis, monkeypatch):
+    before = _lost("tasks.settle.due")
+
+    def strike(*_, **__):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(app, "send_task", strike)
+    with pytest.raises(SoftTimeLimitExceeded):
+        bell.ring_all([Bell(task="tasks.settle.due", queue="money")] * 2)
+    assert _lost("tasks.settle.due") == before + 2
