@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from celery import current_app
 from django.db import connection
 
 from apps.core import ids
@@ -92,6 +93,7 @@ def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
     for job_id, job in rows:
         for name, value in _values(job_id, job, now).items():
             columns[name].append(value)
+    _refuse_unknown(set(columns["queue"]))
     with connection.cursor() as cursor:
         cursor.execute(INSERT, {**columns, "now": now, "by": by[:120]})
         new_ids = [job_id for (job_id,) in cursor.fetchall()]
@@ -142,6 +144,13 @@ def _refuse_nonsense(job: NewJob) -> None:
         at = getattr(job, name)
         if at is not None and at.tzinfo is None:
             raise WrongJob(f"{name} has no time zone", field=name)
+
+
+def _refuse_unknown(queues: Collection[str]) -> None:
+    known = current_app.amqp.queues
+    for queue in queues:
+        if queue not in known:
+            raise WrongJob(f"there is no queue {queue}", field="queue")
 
 
 def _known_id(job: NewJob) -> str:

@@ -118,6 +118,7 @@ def test_twelve_callers_with_one_key_at_once_make_one_job(bells):
         ({"task": ""}, "task"),
         ({"queue": ""}, "queue"),
         ({"queue": "x" * 21}, "queue"),
+        ({"queue": "misspelt"}, "queue"),
         ({"key": "x" * 201}, "key"),
         ({"scope": "a\x00b"}, "scope"),
         ({"tenant": "x" * 41}, "tenant"),
