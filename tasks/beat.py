@@ -17,9 +17,9 @@ from prometheus_client import Counter
 
 from apps.core.errors import DeskError
 from apps.jobs import services as jobs
-from apps.jobs.definitions import Definition, Definitions, read_clock, read_definitions
+from apps.jobs.definitions import Definition, Definitions, read_clock
 from apps.jobs.misfires import Taken
-from apps.jobs.slots import Clocked, Rhythm, next_slots
+from apps.jobs.slots import next_slots
 from tasks.base import ACTOR
 from tasks.jobs import reconcile_step
 from tasks.loops import Loop
@@ -42,7 +42,6 @@ class SlotScheduler(Scheduler):
     def __init__(self, app: Any, **options: Any) -> None:
         self._definitions: dict[str, Definition] = {}
         self._due_at: dict[str, datetime] = {}
-        self._rhythms: dict[str, Rhythm | None] = {}  # of every schedule this beat ever saw; None: switched off
         self._changed_at: datetime | None = None
         self._loaded_at: datetime | None = None
         self._told: Definitions = Definitions()
@@ -98,16 +97,8 @@ class SlotScheduler(Scheduler):
 
     def _load(self, now: datetime) -> None:
         """Read the definitions; each is looked at once, at this very tick."""
-        found = read_definitions()
+        found = jobs.adopt_schedules(now=now)
         self._tell(found)
-        rhythms = {definition.name: definition.rhythm for definition in found.usable}
-        anew = [
-            name
-            for name, rhythm in rhythms.items()
-            if name in self._rhythms and self._rhythms[name] != rhythm and not isinstance(rhythm, Clocked)
-        ]
-        jobs.adopt_schedules(anew=anew, now=now)
-        self._rhythms = dict.fromkeys(self._rhythms) | rhythms
         self._definitions = {definition.name: definition for definition in found.usable}
         self._due_at = dict.fromkeys(self._definitions, now)
 

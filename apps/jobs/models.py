@@ -84,7 +84,8 @@ class Schedule(models.Model):
     """What the desk knows about one schedule besides its definition, whose name it bears.
 
     `handled_until` is the latest nominal slot that was looked at: slots up to it have their jobs, or were let go by the
-    misfire policy.
+    misfire policy. `is_on` and `rhythm` are what the beats remember between them of the definition; an empty rhythm: no beat
+    has seen one yet.
     """
 
     name = models.CharField(max_length=200, primary_key=True)
@@ -97,6 +98,8 @@ class Schedule(models.Model):
     grace_s = models.IntegerField(null=True, blank=True, help_text="a slot older than this is skipped")
     alert_after_s = models.IntegerField(null=True, blank=True, help_text="told as overdue after so long without success")
     handled_until = models.DateTimeField(null=True, blank=True)
+    is_on = models.BooleanField(default=True, help_text="as the beats saw it last")
+    rhythm = models.CharField(max_length=32, blank=True, default="", help_text="a digest of its times as the beats saw them")
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_slot_at = models.DateTimeField(null=True, blank=True)
     last_lateness_s = models.FloatField(null=True, blank=True)

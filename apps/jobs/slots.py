@@ -97,6 +97,17 @@ def offset_us(name: str, every_us: int) -> int:
     return int.from_bytes(digest, "big") % every_us
 
 
+def digest_of(rhythm: Rhythm) -> str:
+    """Return 32 characters that stand for these times: the same on every host, others when the times are others."""
+    if isinstance(rhythm, Every):
+        text = f"every {rhythm.every_us} us"
+    elif isinstance(rhythm, Crontab):
+        text = f"at {rhythm.text()} in {rhythm.zone}"
+    else:
+        text = f"once at {rhythm.at.astimezone(UTC).isoformat()}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def slots_after(rhythm: Rhythm, after: datetime) -> Iterator[datetime]:
     """Yield the slots later than `after` in order, as UTC; endless for what comes again."""
     if isinstance(rhythm, Every):

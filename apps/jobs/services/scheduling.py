@@ -7,7 +7,7 @@ job can have no second one (the unique pair of schedule and slot), even after a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -16,12 +16,12 @@ import structlog
 from django.db import connection
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
-from apps.core.db import transaction
-from apps.jobs.definitions import Definition
+from apps.core.db import lock_for_transaction, transaction
+from apps.jobs.definitions import Definition, Definitions, read_definitions
 from apps.jobs.misfires import Policy, Taken, Verdict, judge, keep_rows_for, superseded_by
 from apps.jobs.models import Job, Schedule
 from apps.jobs.services.enqueuing import insert_jobs
-from apps.jobs.slots import MICROSECOND, Clocked
+from apps.jobs.slots import MICROSECOND, Clocked, digest_of
 from apps.jobs.states import FORGETTABLE
 from apps.jobs.types import Misfire, NewJob
 
@@ -49,7 +49,20 @@ NOTE = """
     UPDATE jobs_schedule SET handled_until = looked.until
     FROM unnest(%(names)s::text[], %(until)s::timestamptz[]) AS looked (name, until) WHERE jobs_schedule.name = looked.name
 """
-BEGIN_ANEW = "UPDATE jobs_schedule SET handled_until = GREATEST(handled_until, %(now)s) WHERE name = ANY(%(names)s)"
+# What is not known of a rhythm (null: it is off, or cannot be read) leaves what was known. A moment fixed by hand never begins
+# anew: it counts however it came about.
+REMEMBER = """
+    UPDATE jobs_schedule AS known SET
+        is_on = seen.is_on,
+        rhythm = COALESCE(seen.rhythm, known.rhythm),
+        handled_until = CASE
+            WHEN seen.is_on AND NOT seen.is_moment AND (NOT known.is_on OR known.rhythm NOT IN ('', seen.rhythm))
+            THEN GREATEST(handled_until, %(now)s) ELSE handled_until END
+    FROM unnest(%(names)s::text[], %(are_on)s::boolean[], %(rhythms)s::text[], %(are_moments)s::boolean[])
+        AS seen (name, is_on, rhythm, is_moment)
+    WHERE known.name = seen.name
+      AND (known.is_on, known.rhythm) IS DISTINCT FROM (seen.is_on, COALESCE(seen.rhythm, known.rhythm))
+"""
 # For the library's list of schedules in admin; this leaves no mark of a change.
 SHOW = """
     UPDATE django_celery_beat_periodictask AS shown SET last_run_at = known.last_slot_at
@@ -86,16 +99,30 @@ def take_slots(*, definitions: Sequence[Definition], now: datetime, by: str) -> 
 
 
 @transaction
-def adopt_schedules(*, now: datetime, anew: Sequence[str] = ()) -> None:
-    """Give every definition its row, drop rows that lost theirs, and let those of `anew` begin at `now`.
+def adopt_schedules(*, now: datetime) -> Definitions:
+    """Read the definitions, give each its row, drop rows that lost theirs, and return what can run and what cannot.
 
-    To begin anew is for schedules whose times were changed or that were switched on: their past is none that was missed.
+    A schedule whose times were changed or that was switched on begins anew at `now`: its past is none that was missed. What
+    was before stands in its row, so that beats which were restarted, and several of them, know it too.
     """
-    names = list(PeriodicTask.objects.values_list("name", flat=True))
-    Schedule.objects.bulk_create([Schedule(name=name) for name in names], ignore_conflicts=True)
-    Schedule.objects.exclude(name__in=names).delete()
-    _execute(BEGIN_ANEW, {"now": now, "names": list(anew)})
+    lock_for_transaction("jobs.adopt_schedules")  # what one beat reads, another must not overwrite with something older
+    are_on = dict(PeriodicTask.objects.values_list("name", "enabled"))
+    found = read_definitions()
+    Schedule.objects.bulk_create([Schedule(name=name) for name in are_on], ignore_conflicts=True)
+    Schedule.objects.exclude(name__in=are_on).delete()
+    _execute(REMEMBER, _seen(are_on, found) | {"now": now})
     _execute(SHOW, {})
+    return found
+
+
+def _seen(are_on: Mapping[str, bool], found: Definitions) -> dict[str, list[Any]]:
+    rhythms = {definition.name: definition.rhythm for definition in found.usable}
+    return {
+        "names": list(are_on),
+        "are_on": list(are_on.values()),
+        "rhythms": [digest_of(rhythms[name]) if name in rhythms else None for name in are_on],
+        "are_moments": [isinstance(rhythms.get(name), Clocked) for name in are_on],
+    }
 
 
 @transaction

@@ -13,6 +13,7 @@ from apps.jobs.errors import WrongJob
 from apps.jobs.misfires import LISTED_MAX, Taken
 from apps.jobs.models import Job, Schedule
 from apps.jobs.slots import slots_between
+from tests.integration.jobs.jobs_world import at_once
 from tests.integration.jobs.schedule_world import HOUR, MINUTE, SECOND, START, at, daily, definitions, every, look, slots, story
 
 pytestmark = pytest.mark.django_db
@@ -182,11 +183,12 @@ def test_a_schedule_keeps_to_its_start_and_its_end():
 
 def test_a_change_of_times_leaves_no_past_to_catch_up_with():
     daily("backup", 8, 30, **BACKUP)
+    jobs.adopt_schedules(now=START)
     look(START + 31 * MINUTE)
     PeriodicTask.objects.all().delete()
     daily("backup", 9, 0, **BACKUP)
     noon = START + 4 * HOUR
-    jobs.adopt_schedules(anew=["backup"], now=noon)
+    jobs.adopt_schedules(now=noon)
     assert look(noon + SECOND).made == 0
     assert look(START + 25 * HOUR + SECOND).made == 1
 
@@ -198,6 +200,54 @@ def test_rows_of_schedules_follow_the_definitions():
     Schedule.objects.filter(name="other").delete()
     jobs.adopt_schedules(now=START)
     assert set(Schedule.objects.values_list("name", flat=True)) == {"tick", "other"}
+
+
+def test_what_beats_remember_of_a_schedule_changes_with_it_alone():
+    row = every("tick", 10)
+    at("once", START + HOUR)
+    jobs.adopt_schedules(now=START)
+    known = dict(Schedule.objects.values_list("name", "rhythm"))
+    assert {len(rhythm) for rhythm in known.values()} == {32}
+    jobs.adopt_schedules(now=START + MINUTE)
+    PeriodicTask.objects.filter(pk=row.pk).update(description="seen every ten seconds", kwargs='{"of": "other"}')
+    jobs.adopt_schedules(now=START + 2 * MINUTE)
+    assert dict(Schedule.objects.values_list("name", "rhythm")) == known
+    assert set(Schedule.objects.values_list("handled_until", "is_on")) == {(None, True)}
+    row.enabled = False
+    row.save()
+    jobs.adopt_schedules(now=START + 3 * MINUTE)
+    assert dict(Schedule.objects.values_list("name", "is_on")) == {"tick": False, "once": True}
+    assert dict(Schedule.objects.values_list("name", "rhythm")) == known
+
+
+def test_a_schedule_that_could_not_be_read_for_a_while_is_caught_up_with():
+    row = every("tick", 60)
+    jobs.adopt_schedules(now=START)
+    look(START + 2 * MINUTE)
+    PeriodicTask.objects.filter(pk=row.pk).update(task="tasks.of_the_next_version")
+    assert [unusable.name for unusable in jobs.adopt_schedules(now=START + 3 * MINUTE).unusable] == ["tick"]
+    PeriodicTask.objects.filter(pk=row.pk).update(task=row.task)
+    assert jobs.adopt_schedules(now=START + HOUR).unusable == ()
+    assert look(START + HOUR).made == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beats_that_read_at_once_agree_on_what_they_saw():
+    row = every("tick", 10)
+    jobs.adopt_schedules(now=START)
+    row.enabled = False
+    row.save()
+    at_once(4, lambda number: jobs.adopt_schedules(now=START + number * SECOND))
+    row.enabled = True
+    row.save()
+    at_once(4, lambda number: jobs.adopt_schedules(now=START + HOUR + number * SECOND))
+    schedule = Schedule.objects.get()
+    assert schedule.is_on
+    # The first of them let it begin anew, whichever that was; the others found nothing new.
+    assert schedule.handled_until in {START + HOUR + number * SECOND for number in range(4)}
+    before = schedule.handled_until
+    jobs.adopt_schedules(now=START + 2 * HOUR)
+    assert Schedule.objects.get().handled_until == before
 
 
 def test_a_definition_that_makes_no_job_takes_nothing_with_it():

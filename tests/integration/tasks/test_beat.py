@@ -93,6 +93,69 @@ def test_a_schedule_that_is_switched_off_rests_and_has_no_past_when_it_is_back(o
     assert len(slots("tick")) == made + 1
 
 
+def test_a_beat_that_was_restarted_meanwhile_knows_that_a_schedule_was_off(monkeypatch):
+    row = every("tick", 60)
+    Schedule.objects.filter(name="tick").update(misfire="all")
+    first = Beat(monkeypatch)
+    for _ in range(3):
+        first.tick(after=MINUTE)
+    assert len(slots("tick")) == 3
+    row.enabled = False
+    row.save()
+    first.tick()
+    second = Beat(monkeypatch)
+    second.tick(after=first.now - START)
+    second.tick(after=3 * HOUR)
+    row.enabled = True
+    row.save()
+    second.tick()
+    assert len(slots("tick")) == 3
+    second.tick(after=MINUTE)
+    assert len(slots("tick")) == 4
+
+
+def test_a_beat_that_never_saw_the_old_times_makes_none_of_them_up(monkeypatch):
+    row = every("tick", 60)
+    Schedule.objects.filter(name="tick").update(misfire="all")
+    Beat(monkeypatch).tick()
+    row.interval = IntervalSchedule.objects.create(every=1, period="seconds")
+    row.save()
+    second = Beat(monkeypatch)
+    second.tick(after=HOUR)
+    assert len(slots("tick")) == 0
+    second.tick(after=2 * SECOND)
+    assert len(slots("tick")) == 2
+
+
+def test_of_two_beats_one_is_restarted_while_a_schedule_is_off_and_none_makes_its_past_up(monkeypatch):
+    row = every("tick", 10)
+    old, other = Beat(monkeypatch), Beat(monkeypatch)
+
+    def tick(beat_: Beat, moment) -> None:
+        monkeypatch.setattr(beat, "read_clock", lambda: (moment, PeriodicTasks.last_change()))
+        beat_.scheduler.tick()
+
+    for second in range(0, 30, 2):
+        tick(old, START + second * SECOND)
+        tick(other, START + (second + 1) * SECOND)
+    made = len(slots("tick"))
+    row.enabled = False
+    row.save()
+    tick(old, START + 30 * SECOND)
+    tick(other, START + 31 * SECOND)
+    restarted = Beat(monkeypatch)
+    tick(restarted, START + HOUR)
+    row.enabled = True
+    row.save()
+    for second in range(3):
+        tick(restarted, START + HOUR + (2 * second + 1) * SECOND / 10)
+        tick(old, START + HOUR + (2 * second + 2) * SECOND / 10)
+    assert len(slots("tick")) == made
+    tick(old, START + HOUR + 10.5 * SECOND)
+    tick(restarted, START + HOUR + 10.6 * SECOND)
+    assert len(slots("tick")) == made + 1
+
+
 def test_other_times_leave_no_past_to_catch_up_with(one):
     row = daily("backup", 20, 0)
     one.tick()

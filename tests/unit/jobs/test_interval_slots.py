@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.jobs.slots import EPOCH, MICROSECOND, Clocked, Every, longest_gap, newest_slots, next_slots, offset_us, slots_between
+from apps.jobs.slots import (
+    EPOCH,
+    MICROSECOND,
+    Clocked,
+    Crontab,
+    Every,
+    Rhythm,
+    digest_of,
+    longest_gap,
+    newest_slots,
+    next_slots,
+    offset_us,
+    slots_between,
+)
 
 SECOND = 1_000_000
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
@@ -65,3 +78,22 @@ def test_a_moment_comes_once():
     assert next_slots(Clocked(at=at), at, 5) == ()
     assert newest_slots(Clocked(at=at), at - MICROSECOND, at, 5) == (at,)
     assert longest_gap(Clocked(at=at), at - timedelta(days=1)) is None
+
+
+def test_other_times_have_another_digest_and_the_same_times_the_same():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rhythms: list[Rhythm] = [
+        Every(every_us=SECOND),
+        Every(every_us=2 * SECOND),
+        Crontab(minute="0", hour="3"),
+        Crontab(minute="0", hour="4"),
+        Crontab(minute="0", hour="3", zone="Europe/Kyiv"),
+        Clocked(at=at),
+        Clocked(at=at + timedelta(seconds=1)),
+    ]
+    assert {len(digest_of(rhythm)) for rhythm in rhythms} == {32}
+    assert len({digest_of(rhythm) for rhythm in rhythms}) == len(rhythms)
+    assert digest_of(Crontab(minute="0, 30")) == digest_of(Crontab(minute="0,30"))
+    assert digest_of(Clocked(at=at)) == digest_of(Clocked(at=at.astimezone(timezone(timedelta(hours=2)))))
+    # Kept in rows: a digest that changes with a version of the desk would let every schedule begin anew.
+    assert digest_of(Every(every_us=SECOND)) == "2ff681330623bea4839f508f5ca23e5f"
