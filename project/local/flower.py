@@ -1,7 +1,8 @@
 """`--flower`: Celery's own view of the workers, beside the desk's queue page; off by default, and never in production.
 
-It listens on loopback only and asks for a password. It looks and does not touch: what people do to jobs is done at the
-desk, where it is audited. Workers that are watched tell every event of a task, which costs them a little.
+It listens on loopback only and asks for a password, but for `/healthcheck` and the counts of its `/metrics`. It looks and
+does not touch: what people do to jobs is done at the desk, where it is audited. Workers that are watched tell every event
+of a task, which costs them a little.
 """
 
 from __future__ import annotations

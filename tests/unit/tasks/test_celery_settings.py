@@ -10,6 +10,7 @@ from celery.fixups import django as fixup
 from django.conf import settings
 from kombu.transport import redis as transport
 
+from project.celery import DeskCelery
 from project.local.processes import SOFT_SHUTDOWN_S
 from tasks.backup import TIME_LIMIT_S
 
@@ -46,6 +47,15 @@ def test_a_task_is_told_to_end_before_it_is_killed():
 
 def test_the_process_table_waits_as_long_as_a_soft_shutdown_takes():
     assert settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT == SOFT_SHUTDOWN_S
+
+
+def test_a_worker_that_is_asked_for_its_settings_keeps_the_brokers_password(monkeypatch):
+    monkeypatch.setattr(settings, "CELERY_BROKER_URL", "redis://:sesame@127.0.0.1:1/0")
+    asked = DeskCelery("asked", set_as_current=False)
+    asked.config_from_object("django.conf:settings", namespace="CELERY")
+    assert asked.conf.broker_url == settings.CELERY_BROKER_URL
+    assert asked.conf.table()["broker_url"] == "redis://:********@127.0.0.1:1/0"
+    assert "sesame" not in str(asked.conf.table(with_defaults=True))
 
 
 def test_nothing_of_the_queue_counts_on_a_limit_of_one_worker():
