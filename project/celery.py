@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from celery import Celery
@@ -20,6 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 TASK_MODULES = ("ingest", "news", "forecast", "signal", "trade", "settle", "backup", "upkeep", "jobs", "broker", "children")
 SETTINGS_PREFIX = "CELERY_"
 HOLD_BACK = "tasks.pacing:hold_back"
+WORKER = "tasks.stopping:DeskWorker"
 
 
 class DeskCelery(Celery):
@@ -40,6 +41,11 @@ class DeskCelery(Celery):
             if _hold_back()(name, kwargs or {}, options):
                 return self.AsyncResult(options["task_id"])
         return super().send_task(name, args, kwargs, **options)
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - Celery's name
+        """Return the class of the command `celery worker`."""
+        return self.subclass_with_self(WORKER)  # type: ignore[arg-type]  # the stub knows no names of classes
 
     def prepare_config(self, c: Mapping[str, Any]) -> Any:
         """Read Django's settings once: a look at a value that they lack costs 20 µs, and a message takes half a dozen."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SOFT_SHUTDOWN_S = 20  # CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT: what a running task gets at SIGTERM
 MIGRATE = ("manage.py", "migrate", "--noinput")
 # A container engine knows one signal: with this, SIGTERM gives running tasks the soft time-out and the unfinished ones
-# back to the queue. Our own supervisor knows two (see services.py) and need not wait for the whole time-out.
+# back to the queue. Our own supervisor knows two (see services.py), so it asks without a time-out first.
 CONTAINER_VARIABLES = {"REMAP_SIGTERM": "SIGQUIT"}
 
 
