@@ -14,6 +14,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.db import connection
@@ -106,12 +107,21 @@ def _ask_guard() -> None:
 
 @contextmanager
 def guarded_commits(guard: Callable[[], None]) -> Iterator[None]:
-    """Let every outermost `@transaction` of this context commit only when `guard`, called inside it, does not raise."""
-    before = commit_guard.set(guard)
+    """Let every outermost `@transaction` of this context commit only when `guard`, called inside it, does not raise.
+
+    Inside another such block both are asked, the outer one first.
+    """
+    outer = commit_guard.get()
+    before = commit_guard.set(guard if outer is None else partial(_ask_both, outer, guard))
     try:
         yield
     finally:
         commit_guard.reset(before)
+
+
+def _ask_both(outer: Callable[[], None], inner: Callable[[], None]) -> None:
+    outer()
+    inner()
 
 
 def _marked(function: Callable[P, R], kind: str) -> Callable[P, R]:

@@ -6,7 +6,6 @@ makes its own. Work that ends sooner than the first renewal costs two entries of
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ class Keeper:
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
         self._starting = threading.Lock()
-        self._process_id = 0
+        self._thread: threading.Thread | None = None
 
     @contextmanager
     def keep(self, renew: Callable[[], None]) -> Iterator[None]:
@@ -57,36 +56,50 @@ class Keeper:
     def renew_due(self) -> int:
         """Renew every lease whose time has come and return how many were."""
         due = [entry for entry in list(self._kept.values()) if not entry.is_lost and entry.due_s <= clock.monotonic_s()]
-        for entry in due:
-            self._renew(entry)
-        if due:
-            connection.close()
+        try:
+            for entry in due:
+                self._renew(entry)
+        finally:
+            if due:
+                connection.close()
         return len(due)
 
     def _have_thread(self) -> None:
-        if self._process_id == os.getpid():
-            return
-        with self._starting:
-            if self._process_id != os.getpid():
-                threading.Thread(target=self._run, name="lease-keeper", daemon=True).start()
-                self._process_id = os.getpid()
+        # A forked child's copy of its parent's thread is dead.
+        if not self._is_running():
+            with self._starting:
+                if not self._is_running():
+                    self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+                    self._thread.start()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        pause = threading.Event()
+        pause, trouble = threading.Event(), None
         while not pause.wait(LOOK_EVERY_S):
-            self.renew_due()
+            try:
+                if trouble is not None:
+                    log.error("leases_not_renewed", exc_info=trouble)
+                    trouble = None
+                self.renew_due()
+            except Exception as error:  # noqa: BLE001 - without this thread every long job of the process would lose its lease
+                trouble = error  # told at the next look: what has no memory to renew has none to tell of it
 
     def _renew(self, entry: _Kept) -> None:
         try:
             entry.renew()
             entry.due_s = clock.monotonic_s() + RENEW_EVERY_S
         except StaleLease as error:
-            # The holder hears of it at its next commit, which is refused.
+            # The holder hears of it at its next commit, which is refused: that of a job by the fence, that of a section by
+            # its guard.
             entry.is_lost = True
             log.info("lease_lost", reason=str(error))
         except DatabaseAway as error:
             # Tried again at the next look: a lease outlives a restart of the database.
             log.warning("lease_not_renewed", error=type(error).__name__)
+        except Exception:
+            log.exception("lease_not_renewed")
 
 
 keeper = Keeper()

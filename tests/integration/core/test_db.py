@@ -187,7 +187,7 @@ def test_an_error_of_the_body_is_told_and_not_the_guards():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guards_nest_and_other_threads_have_none():
+def test_guards_add_up_and_other_threads_have_none():
     asked: list[str] = []
     errors: list[BaseException] = []
 
@@ -198,12 +198,16 @@ def test_guards_nest_and_other_threads_have_none():
             errors.append(error)
         connection.close()
 
-    with db.guarded_commits(_refuse):
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join()
+    with db.guarded_commits(lambda: asked.append("outer")):
         with db.guarded_commits(lambda: asked.append("inner")):
             _make_tenant("first")
-        with pytest.raises(Refused):
-            _make_tenant("second")
-    assert (asked, errors, _count("tenants_tenant")) == (["inner"], [], 2)
+        with db.guarded_commits(_refuse):
+            with pytest.raises(Refused):
+                _make_tenant("refused")
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+        _make_tenant("second")
+    with db.guarded_commits(_refuse), db.guarded_commits(lambda: asked.append("unheard")), pytest.raises(Refused):
+        _make_tenant("refused")
+    assert (asked, errors, _count("tenants_tenant")) == (["outer", "inner", "outer", "outer"], [], 3)

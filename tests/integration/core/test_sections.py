@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -10,9 +11,11 @@ from django.db import connection
 from apps.core import keeping, sections
 from apps.core.db import InsideTransaction, let_go, only_one, transaction
 from apps.core.models import Section
-from apps.core.sections import only_one_asking
+from apps.core.sections import SectionLost, only_one_asking
+from apps.tenants.models import Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def in_a_thread(work):
@@ -105,3 +108,59 @@ def test_nobody_is_in_a_section_after_a_crash_of_the_server():
     with connection.cursor() as cursor:
         cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'core_section'")
         assert cursor.fetchone() == ("u",)
+
+
+@transaction
+def store(slug):
+    Tenant.objects.create(slug=slug, name=slug, currency="USDC", created_at=NOW)
+
+
+def slugs():
+    return sorted(Tenant.objects.values_list("slug", flat=True))
+
+
+def test_who_is_inside_commits_what_it_learnt():
+    with only_one_asking("feed"):
+        store("first")
+        store("second")
+    assert slugs() == ["first", "second"]
+
+
+def test_who_lost_the_section_commits_nothing_and_is_told_to_come_again():
+    with only_one_asking("feed"):
+        store("before")
+        Section.objects.update(holder="the successor")
+        with pytest.raises(SectionLost, match="feed") as lost:
+            store("late")
+    assert lost.value.retry_after_s == 1.0
+    assert slugs() == ["before"]
+    assert Section.objects.count() == 1, "the successor's place is not taken from it"
+    store("afterwards")
+    assert slugs() == ["afterwards", "before"]
+
+
+def test_who_is_late_but_was_not_replaced_still_commits():
+    with only_one_asking("feed"):
+        Section.objects.update(until="2026-01-01T00:00:00Z")
+        store("late")
+    assert slugs() == ["late"]
+
+
+def test_the_loser_is_not_bound_by_the_section():
+    with only_one_asking("feed"):
+
+        def lose():
+            with only_one_asking("feed") as is_ours:
+                store("others")
+                return is_ours
+
+        assert in_a_thread(lose) == [False]
+    assert slugs() == ["others"]
+
+
+def test_a_section_in_a_section_needs_both():
+    with only_one_asking("outer"), only_one_asking("inner"):
+        Section.objects.filter(name="outer").update(holder="somebody else")
+        with pytest.raises(SectionLost, match="outer"):
+            store("late")
+    assert slugs() == []
