@@ -1,8 +1,4 @@
-"""What the broker must be before the queue relies on it: a server that keeps every key.
-
-One Redis for cache and broker that may evict any key was seen to lose a whole queue in silence. Policies of the
-`volatile-` kind take only keys that expire; messages never do.
-"""
+"""What the broker must be before the queue relies on it: a server that keeps every message. `doctor` goes by the same rule."""
 
 from __future__ import annotations
 
@@ -15,9 +11,10 @@ from celery.signals import beat_init, worker_init, worker_ready
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from apps.monitoring.queues import may_evict_messages
+
 log = structlog.get_logger(__name__)
 
-EVICTS_ANYTHING = "allkeys-"
 EXIT_CODE = 2
 
 
@@ -41,7 +38,7 @@ def refuse_evicting_broker(**_: Any) -> None:
     except (OperationalError, RedisError, OSError) as error:
         log.warning("broker_policy_unknown", error=type(error).__name__)
         return
-    if policy.startswith(EVICTS_ANYTHING):
+    if may_evict_messages(policy):
         sys.stderr.write(
             f"the broker's maxmemory-policy is {policy}, which evicts waiting messages: set noeviction, or give the cache its "
             "own server (CACHE_REDIS_URL)\n"

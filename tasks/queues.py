@@ -9,7 +9,7 @@ from kombu import Queue
 
 @dataclass(frozen=True, slots=True)
 class QueueNames:
-    """Each queue has workers of its own, so that the money queue is never behind anything."""
+    """Each queue has workers of its own, so that the money queue, which is orders and settlement, is never behind anything."""
 
     fetch: str = "fetch"
     forecast: str = "forecast"
@@ -32,7 +32,7 @@ ROUTES = {
     "tasks.ingest.*": {"queue": QUEUE_NAMES.fetch},
     "tasks.news.*": {"queue": QUEUE_NAMES.fetch},
     "tasks.forecast.*": {"queue": QUEUE_NAMES.forecast},
-    "tasks.signal.*": {"queue": QUEUE_NAMES.money},
+    "tasks.signal.*": {"queue": QUEUE_NAMES.forecast},
     "tasks.trade.*": {"queue": QUEUE_NAMES.money},
     "tasks.settle.*": {"queue": QUEUE_NAMES.money},
     "tasks.backup.*": {"queue": QUEUE_NAMES.backup},

@@ -14,16 +14,16 @@ from django_redis import get_redis_connection
 from apps.backups.postgres_tools import ToolMissing, find_tools
 from apps.core.clock import now
 from apps.monitoring.database import server_version
+from apps.monitoring.queues import may_evict_limits, may_evict_messages
 
 VERSION_MIN = 150_000  # PostgreSQL 15
-POLICIES_OF_BROKER = ("noeviction",)
 BACKUP_TOOLS = ("pg_dump", "pg_restore", "initdb", "postgres")
 CLOCK_DRIFT_MAX_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found in one place; `hint` says what to do about it and is empty when all is well."""
+    """What was found in one place; `hint` says what to do about it, or what would be better, and is empty when all is well."""
 
     place: str
     is_good: bool
@@ -55,12 +55,14 @@ def migrations() -> Finding:
 
 
 def redis_eviction() -> Finding:
-    """The broker must never throw messages away."""
-    policy = get_redis_connection("strict").config_get("maxmemory-policy")["maxmemory-policy"]
-    is_good = policy in POLICIES_OF_BROKER
-    return Finding(
-        "redis", is_good, f"maxmemory-policy {policy}", "" if is_good else "set maxmemory-policy noeviction on the broker"
-    )
+    """The broker must never throw messages away; that it keeps the limits' memory too is better."""
+    policy = str(get_redis_connection("strict").info("memory")["maxmemory_policy"])
+    is_good, hint = not may_evict_messages(policy), ""
+    if not is_good:
+        hint = "it evicts waiting messages: set maxmemory-policy noeviction on the broker, or workers and beat will not start"
+    elif may_evict_limits(policy):
+        hint = "it keeps messages, but may forget limits and breakers when memory is full; noeviction is better"
+    return Finding("redis", is_good, f"maxmemory-policy {policy}", hint)
 
 
 def backup_tools() -> Finding:

@@ -11,6 +11,22 @@ from django_redis import get_redis_connection
 HEARTBEAT_KEY = "heartbeat:celery"
 # The tick comes every few seconds; a minute without one means that beat, the broker or all workers are gone.
 HEARTBEAT_EXPIRY_S = 60
+EVICTS_ANY_KEY = "allkeys-"
+EVICTS_EXPIRING_KEYS = "volatile-"
+
+
+def may_evict_messages(policy: str) -> bool:
+    """Say whether a broker with this maxmemory-policy may throw waiting messages away.
+
+    One that may evict any key was seen to lose a whole queue in silence. Policies of the `volatile-` kind take only keys
+    that expire; messages never do.
+    """
+    return policy.startswith(EVICTS_ANY_KEY)
+
+
+def may_evict_limits(policy: str) -> bool:
+    """Say whether a server with this maxmemory-policy may forget limits, breakers and locks of the kit, which expire."""
+    return policy.startswith((EVICTS_ANY_KEY, EVICTS_EXPIRING_KEYS))
 
 
 def queue_depths() -> dict[str, int]:
