@@ -34,7 +34,7 @@ def reconcile_step() -> float:
     except (RedisError, OSError, StoreUnavailable) as error:
         log.warning("caretaker_waits_for_broker", error=type(error).__name__)
         return LOOK_AGAIN_AFTER_S
-    done = jobs.reconcile(depths=depths, paced=paced, now=clock.now())
+    done = jobs.reconcile(depths=depths, paced=paced)
     RERUNG.inc(done.rerung)
     if done.rerung or done.freed or done.parked:
         log.info("caretaker_looked", rerung=done.rerung, freed=done.freed, parked=done.parked)
@@ -44,7 +44,7 @@ def reconcile_step() -> float:
 @shared_task(base=DeskTask, name="tasks.jobs.lost")
 def lost(*, lost_job: str, owner: str, reason: str, **_: Any) -> None:
     """Write down that the worker of a job was killed, if it is still that worker's."""
-    jobs.lose(job_id=lost_job, owner=owner, reason=reason, now=clock.now())
+    jobs.lose(job_id=lost_job, owner=owner, reason=reason)
 
 
 @shared_task(base=DeskTask, name="tasks.jobs.forget")

@@ -13,7 +13,6 @@ A task's body knows nothing of this: it is called with the row's arguments. What
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,11 +90,11 @@ def _claimed(task: DeskTask, claim: Callable[[], R]) -> R | None:
 
 
 def _claim(task: DeskTask, job_id: str) -> ClaimedJob | Refusal:
-    return jobs.claim(job_id=job_id, task=task.name, owner=_owner(task), now=clock.now())
+    return jobs.claim(job_id=job_id, task=task.name, owner=_owner(task))
 
 
 def _claim_batch(task: BatchTask) -> list[ClaimedJob]:
-    return jobs.claim_batch(task=task.name, limit=task.batch_size, owner=_owner(task), now=clock.now())
+    return jobs.claim_batch(task=task.name, limit=task.batch_size, owner=_owner(task))
 
 
 def _owner(task: DeskTask) -> str:
@@ -110,7 +109,7 @@ def _run_claimed(task: DeskTask, claim: ClaimedJob) -> None:
             else:
                 with guarded_commits(partial(jobs.check, claim=claim)):
                     task.run(**claim.kwargs)
-                jobs.finish(claim=claim, now=clock.now())
+                jobs.finish(claim=claim)
     except Exception as error:
         if _ended_badly(task, claim, error):
             raise
@@ -119,7 +118,7 @@ def _run_claimed(task: DeskTask, claim: ClaimedJob) -> None:
 @transaction
 def _body_and_end(task: DeskTask, claim: ClaimedJob) -> None:
     task.run(**claim.kwargs)
-    jobs.finish(claim=claim, now=clock.now())
+    jobs.finish(claim=claim)
 
 
 def _run_together(task: BatchTask, claims: Sequence[ClaimedJob]) -> None:
@@ -160,18 +159,18 @@ def _tell_row(task: BatchTask, claim: ClaimedJob, error: Exception) -> None:
 @transaction
 def _bodies_and_ends(task: BatchTask, claims: Sequence[ClaimedJob]) -> None:
     task.run(jobs=claims)
-    jobs.finish_batch(claims=claims, now=clock.now())
+    jobs.finish_batch(claims=claims)
 
 
 def _renew(claims: Sequence[ClaimedJob]) -> None:
-    jobs.renew_batch(claims=claims, now=clock.now())
+    jobs.renew_batch(claims=claims)
 
 
 def _renew_those_held(claims: Sequence[ClaimedJob]) -> None:
     """Renew the leases of rows that are done one after the other: those that have ended are none of ours any more."""
     for claim in claims:
         try:
-            jobs.renew(claim=claim, now=clock.now())
+            jobs.renew(claim=claim)
         except StaleLease:
             log.debug("row_has_ended", job=claim.id)
 
@@ -197,9 +196,9 @@ def _note_end(task: DeskTask, claim: ClaimedJob, error: Exception) -> bool:
         _put_off(task, claim, error, wait_s)
     elif isinstance(error, Expected):
         log.info("task_ended_as_expected", task=task.name, job=claim.id, code=error.code)
-        jobs.finish(claim=claim, now=clock.now(), reason=error.code)
+        jobs.finish(claim=claim, reason=error.code)
     else:
-        jobs.fail(claim=claim, error=error, now=clock.now(), retry_after_s=getattr(error, "retry_after_s", None))
+        jobs.fail(claim=claim, error=error, retry_after_s=getattr(error, "retry_after_s", None))
         return True
     return False
 
@@ -207,7 +206,7 @@ def _note_end(task: DeskTask, claim: ClaimedJob, error: Exception) -> bool:
 def _put_off(task: DeskTask, claim: ClaimedJob, error: Exception, wait_s: float) -> None:
     reason = f"{type(error).__name__}: {masked_text(first_line(error))}"
     log.info("job_put_off", task=task.name, job=claim.id, reason=reason, wait_s=wait_s)
-    jobs.postpone(claim=claim, until=clock.now() + timedelta(seconds=wait_s), now=clock.now(), reason=reason)
+    jobs.postpone(claim=claim, wait_s=wait_s, reason=reason)
 
 
 def _wait_s(claim: ClaimedJob, error: Exception) -> float | None:

@@ -34,9 +34,6 @@ UNFINISHED: tuple[JobState, ...] = ("queued", "running")
 FINISHED: tuple[JobState, ...] = ("done", "skipped", "parked", "discarded")
 FORGETTABLE: tuple[JobState, ...] = ("done", "skipped", "discarded")
 
-# Clocks of two hosts differ by milliseconds; a job that one made due "now" must not look early to the other.
-CLOCK_SKEW = timedelta(milliseconds=250)
-
 TOO_LATE = "too late"
 RUNNING_ALREADY = "running already"
 DEADLINE_PASSED = "its deadline passed"
@@ -82,7 +79,7 @@ def _refusal_of_time(job: Standing, now: datetime) -> Refusal | None:
     # What has begun once may be begun again after `start_by`: it did begin by then.
     if job.start_by is not None and job.attempts == 0 and job.start_by < now:
         return "late"
-    is_early = job.next_try_at is not None and job.next_try_at > now + CLOCK_SKEW
+    is_early = job.next_try_at is not None and job.next_try_at > now
     return "not-due" if is_early else None
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection
 from django.db import transaction as django_transaction
+from django.db.models.functions import Now
 
-from apps.core.claims import lease_end
+from apps.core.database_clock import NOW
 from apps.core.db import durable, transaction
 from apps.jobs.models import Job
 from apps.jobs.services.superseding import keep_newest_parked
-from apps.jobs.states import CLOCK_SKEW, RUNNING_ALREADY, TOO_LATE, Standing, moved, refusal_of, why_parked
+from apps.jobs.states import RUNNING_ALREADY, TOO_LATE, Standing, moved, refusal_of, why_parked
 from apps.jobs.types import ClaimedJob, JobState, Refusal
 
 OWNER_LENGTH_MAX = 60
@@ -27,13 +28,13 @@ STANDING = tuple(Standing.__dataclass_fields__)
 TAKE = f"""
     UPDATE jobs_job
     SET state = 'running', attempts = attempts + 1, fencing_token = fencing_token + 1, lease_owner = %(owner)s,
-        lease_until = %(lease_until)s, started_at = %(now)s
+        lease_until = {NOW} + %(lease_s)s * interval '1 s', started_at = {NOW}
     WHERE {{which}}
     RETURNING {", ".join(RETURNED)}
 """
-CAN_BE_CLAIMED = """
-    state = 'queued' AND attempts < attempts_max AND next_try_at <= %(due)s AND (deadline_at IS NULL OR deadline_at > %(now)s)
-    AND (start_by IS NULL OR start_by >= %(now)s OR attempts > 0)
+CAN_BE_CLAIMED = f"""
+    state = 'queued' AND attempts < attempts_max AND next_try_at <= {NOW} AND (deadline_at IS NULL OR deadline_at > {NOW})
+    AND (start_by IS NULL OR start_by >= {NOW} OR attempts > 0)
 """
 # The common case in one statement: a job without a scope that may be claimed.
 TAKE_ONE = TAKE.format(which=f"id = %(job_id)s AND task = %(task)s AND scope = '' AND {CAN_BE_CLAIMED}")
@@ -67,17 +68,18 @@ TAKE_TRIED = TAKE.format(
 
 
 @durable
-def claim(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | Refusal:
+def claim(*, job_id: str, task: str, owner: str, now: datetime | None = None) -> ClaimedJob | Refusal:
     """Take one job for `owner` until its lease ends, or return why not. The attempt is counted here.
 
     A job that came too late, or whose scope is busy, becomes skipped; one that has no attempt or no time left is parked.
+    Without `now` the time is PostgreSQL's, here and in all that ends or keeps a claim.
     """
     taken = _take(TAKE_ONE, job_id=job_id, task=task, owner=owner, now=now)
     return taken[0] if taken else _claim_with_care(job_id=job_id, task=task, owner=owner, now=now)
 
 
 @durable
-def claim_batch(*, task: str, limit: int, owner: str, now: datetime) -> list[ClaimedJob]:
+def claim_batch(*, task: str, limit: int, owner: str, now: datetime | None = None) -> list[ClaimedJob]:
     """Take up to `limit` due rows of the task in one statement, the longest due first; an empty list when there are none.
 
     Rows that were never tried come together. One row that was tried before comes alone, when its turn has come or when
@@ -87,14 +89,8 @@ def claim_batch(*, task: str, limit: int, owner: str, now: datetime) -> list[Cla
     return _take(TAKE_NEXT, task=task, limit=limit, owner=owner, now=now) or _take(TAKE_TRIED, task=task, owner=owner, now=now)
 
 
-def _take(statement: str, *, owner: str, now: datetime, **which: Any) -> list[ClaimedJob]:
-    values = {
-        "owner": owner[:OWNER_LENGTH_MAX],
-        "lease_until": lease_end(now=now, lease_s=settings.JOB_LEASE_S),
-        "now": now,
-        "due": now + CLOCK_SKEW,
-        **which,
-    }
+def _take(statement: str, *, owner: str, now: datetime | None, **which: Any) -> list[ClaimedJob]:
+    values = {"owner": owner[:OWNER_LENGTH_MAX], "lease_s": settings.JOB_LEASE_S, "now": now, **which}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [_claimed(row) for row in cursor.fetchall()]
@@ -106,19 +102,23 @@ def _claimed(row: Sequence[Any]) -> ClaimedJob:
 
 
 @transaction
-def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime) -> ClaimedJob | Refusal:
+def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime | None) -> ClaimedJob | Refusal:
     """Claim a job that has a scope, or find out why the one-statement claim did not get it, with the row locked."""
-    job = Job.objects.select_for_update(no_key=True).filter(id=job_id).only("id", "scope", "schedule", *STANDING).first()
+    found = Job.objects.select_for_update(no_key=True).filter(id=job_id).annotate(looked_at=Now())
+    job = found.only("id", "scope", "schedule", *STANDING).first()
     if job is None:
         return "unknown"
     standing = Standing(**{name: getattr(job, name) for name in STANDING})
-    refusal = refusal_of(standing, task=task, now=now)
+    at = now or job.looked_at
+    refusal = refusal_of(standing, task=task, now=at)
     if refusal == "late":
-        _end(job, "skipped", TOO_LATE, now)
+        _end(job, "skipped", TOO_LATE, at)
     elif refusal == "parked":
-        _end(job, "parked", why_parked(standing), now)
+        _end(job, "parked", why_parked(standing), at)
         keep_newest_parked(schedules=[job.schedule])
-    return refusal or _take_scoped(job, owner=owner, now=now)
+    elif refusal == "not-due":
+        _forget_bell(job)
+    return refusal or _take_scoped(job, owner=owner, now=at)
 
 
 def _take_scoped(job: Job, *, owner: str, now: datetime) -> ClaimedJob | Refusal:
@@ -135,6 +135,12 @@ def _take_unless_another_was_faster(job: Job, *, owner: str, now: datetime) -> l
             return _take(TAKE_SCOPED, job_id=job.id, owner=owner, now=now)
     except IntegrityError:
         return []
+
+
+def _forget_bell(job: Job) -> None:
+    """Note that the job's bell is spent, so that the caretaker rings for it as soon as it may be had."""
+    job.rung_at = None
+    job.save(update_fields=["rung_at"])
 
 
 def _end(job: Job, state: JobState, reason: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.audit import services as audit
 from apps.core.bell import Bell, ring_all
+from apps.core.database_clock import database_now
 from apps.core.db import transaction
 from apps.core.masking import masked, masked_text
 from apps.jobs.batching import needed
@@ -50,7 +51,7 @@ def replay(*, job_id: str, by: str, now: datetime) -> None:
     audit.record(action="dead_letter.replayed", subject=job.id, by=by, now=now, tenant=job.tenant, detail=_story(job))
     job.state = moved(job.state, "queued")
     job.attempts = job.postponements = 0
-    job.next_try_at = job.rung_at = now
+    job.next_try_at = job.rung_at = min(now, database_now())
     job.start_by = job.deadline_at = job.finished_at = None
     job.reason = job.trace = ""
     job.save()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from apps.core.claims import Claim
 from apps.core.commands import first_line
+from apps.core.database_clock import NOW, database_now
 from apps.core.db import transaction, transaction_required
 from apps.core.masking import masked_text, masked_trace
 from apps.jobs.fence import HELD, held_by, refuse_stale
@@ -21,8 +22,8 @@ from apps.jobs.types import ClaimedJob, JobState
 REASON_LENGTH_MAX = 300
 LET_GO = "lease_owner = '', lease_until = NULL"
 FINISH = f"""
-    UPDATE jobs_job SET state = 'done', finished_at = %(now)s, reason = %(reason)s, trace = '', {LET_GO}
-    WHERE {HELD} RETURNING schedule, slot_at, started_at
+    UPDATE jobs_job SET state = 'done', finished_at = {NOW}, reason = %(reason)s, trace = '', {LET_GO}
+    WHERE {HELD} RETURNING schedule, slot_at, started_at, finished_at
 """
 MOVE = f"""
     UPDATE jobs_job SET state = %(state)s, next_try_at = %(next_try_at)s, finished_at = %(finished_at)s, reason = %(reason)s,
@@ -33,13 +34,13 @@ MOVE = f"""
 
 
 @transaction
-def finish(*, claim: Claim, now: datetime, reason: str = "") -> None:
+def finish(*, claim: Claim, now: datetime | None = None, reason: str = "") -> None:
     """End a job well; `reason` says what there is to say, such as the code of an expected refusal. Raises StaleLease."""
     _finish([claim], reason=reason, now=now)
 
 
 @transaction_required
-def finish_batch(*, claims: Sequence[Claim], now: datetime) -> None:
+def finish_batch(*, claims: Sequence[Claim], now: datetime | None = None) -> None:
     """End all these jobs well, in one statement, with the effects of the caller's transaction.
 
     Raises StaleLease when one of them is stale: then the transaction must not commit.
@@ -48,13 +49,14 @@ def finish_batch(*, claims: Sequence[Claim], now: datetime) -> None:
 
 
 @transaction
-def fail(*, claim: ClaimedJob, error: BaseException, now: datetime, retry_after_s: float | None = None) -> JobState:
+def fail(*, claim: ClaimedJob, error: BaseException, now: datetime | None = None, retry_after_s: float | None = None) -> JobState:
     """End an attempt that failed and return what became of the job: queued for another one, or parked.
 
     It is tried again after 2, 4, 8 … seconds, or after `retry_after_s`; it is parked once its attempts are used up or the
     next one would miss its deadline. Of the parked jobs of a schedule only the newest waits for a person, older ones are
     discarded. The traceback is kept without passwords. Raises StaleLease.
     """
+    now = now or database_now()
     at = next_try(
         attempts=claim.attempts,
         attempts_max=claim.attempts_max,
@@ -71,9 +73,9 @@ def fail(*, claim: ClaimedJob, error: BaseException, now: datetime, retry_after_
 
 
 @transaction
-def postpone(*, claim: Claim, until: datetime, now: datetime, reason: str = "") -> None:
-    """Put a job off until a moment, without counting this as an attempt. Raises StaleLease."""
-    at = max(until, now)
+def postpone(*, claim: Claim, wait_s: float, now: datetime | None = None, reason: str = "") -> None:
+    """Put a job off by so many seconds, without counting this as an attempt. Raises StaleLease."""
+    at = (now or database_now()) + timedelta(seconds=max(0.0, wait_s))
     _move(claim, state="queued", next_try_at=at, finished_at=None, reason=reason[:REASON_LENGTH_MAX], trace="", returned=1)
 
 
@@ -83,14 +85,14 @@ def _move(claim: Claim, *, returned: int = 0, **changes: Any) -> None:
         refuse_stale([claim], cursor.rowcount)
 
 
-def _finish(claims: Sequence[Claim], *, reason: str, now: datetime) -> None:
+def _finish(claims: Sequence[Claim], *, reason: str, now: datetime | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(FINISH, {"now": now, "reason": reason[:REASON_LENGTH_MAX], **held_by(claims)})
         ended = cursor.fetchall()
     refuse_stale(claims, len(ended))
-    for schedule, slot_at, started_at in ended:
+    for schedule, slot_at, started_at, finished_at in ended:
         if schedule:
-            _note_success(schedule, slot_at=slot_at, lateness_s=(started_at - slot_at).total_seconds(), now=now)
+            _note_success(schedule, slot_at=slot_at, lateness_s=(started_at - slot_at).total_seconds(), now=finished_at)
 
 
 def _note_success(schedule: str, *, slot_at: datetime, lateness_s: float, now: datetime) -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from apps.core import ids
 from apps.core.bell import Bell, ring_all
+from apps.core.database_clock import NOT_AHEAD
 from apps.core.db import transaction, transaction_required
 from apps.jobs.arguments import as_json
 from apps.jobs.batching import is_batch, needed
@@ -26,17 +27,21 @@ ATTEMPTS_MAX = 100
 COLUMNS = {
     "id": "text", "task": "text", "kwargs": "jsonb", "queue": "text", "key": "text", "scope": "text", "schedule": "text",
     "slot_at": "timestamptz", "tenant": "text", "source": "text", "priority": "smallint", "attempts_max": "smallint",
-    "next_try_at": "timestamptz", "start_by": "timestamptz", "deadline_at": "timestamptz", "rung_at": "timestamptz",
+    "start_by": "timestamptz", "deadline_at": "timestamptz",
 }  # fmt: skip
 # Arrays of text are cast one element at a time: jsonb has no array parameter of its own.
 INSERT = f"""
-    INSERT INTO jobs_job ({", ".join(COLUMNS)}, state, attempts, postponements, lease_owner, fencing_token,
+    INSERT INTO jobs_job ({", ".join(COLUMNS)}, next_try_at, rung_at, state, attempts, postponements, lease_owner, fencing_token,
                           progress_note, made_at, made_by, reason, trace)
-    SELECT {", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())}, 'queued', 0, 0, '', 0, '', %(now)s, %(by)s, '', ''
-    FROM unnest({", ".join(f"%({name})s::text[]" for name in COLUMNS)}) WITH ORDINALITY AS new ({", ".join(COLUMNS)}, place)
+    SELECT {", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())},
+           COALESCE(run_at::timestamptz, {NOT_AHEAD}),
+           CASE WHEN run_at IS NULL OR run_at::timestamptz <= {NOT_AHEAD} THEN {NOT_AHEAD} END,
+           'queued', 0, 0, '', 0, '', {NOT_AHEAD}, %(by)s, '', ''
+    FROM unnest({", ".join(f"%({name})s::text[]" for name in (*COLUMNS, "run_at"))})
+        WITH ORDINALITY AS new ({", ".join(COLUMNS)}, run_at, place)
     ORDER BY place
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id, rung_at IS NOT NULL
 """
 
 
@@ -62,7 +67,8 @@ def enqueue(
 ) -> Enqueued:
     """Write one job down and ring for it after the commit, or return the job that this `key`, or slot, made before.
 
-    A job with `run_at` is rung for when that has come. Raises WrongJob, its `field` naming what cannot be.
+    A job with `run_at` is rung for when that has come; one without is due now, by PostgreSQL's clock if the caller's is ahead
+    of it. Raises WrongJob, its `field` naming what cannot be.
     """
     job = NewJob(
         task=task, kwargs=kwargs, queue=queue, key=key, scope=scope, tenant=tenant, source=source, run_at=run_at,
@@ -89,35 +95,29 @@ def insert_jobs(*, jobs: Sequence[NewJob], now: datetime, by: str) -> list[str]:
     A key or a slot that is known already makes no row. Raises WrongJob.
     """
     rows = [(ids.make_id("job", at=now, entropy=ids.fresh_entropy()), job) for job in jobs]
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "run_at")}
     for job_id, job in rows:
-        for name, value in _values(job_id, job, now).items():
+        for name, value in _values(job_id, job).items():
             columns[name].append(value)
     _refuse_unknown(set(columns["queue"]))
     with connection.cursor() as cursor:
         cursor.execute(INSERT, {**columns, "now": now, "by": by[:120]})
-        new_ids = [job_id for (job_id,) in cursor.fetchall()]
-    known = set(new_ids)
-    ring_all(needed(_bell(job_id, job) for job_id, job in rows if job_id in known and _is_due(job, now)))
-    return new_ids
+        are_due = dict(cursor.fetchall())
+    ring_all(needed(_bell(job_id, job) for job_id, job in rows if are_due.get(job_id)))
+    return list(are_due)
 
 
 def _bell(job_id: str, job: NewJob) -> Bell:
     return Bell(task=job.task, queue=job.queue, job_id=job_id, source=job.source, tenant=job.tenant, priority=job.priority)
 
 
-def _is_due(job: NewJob, now: datetime) -> bool:
-    return job.run_at is None or job.run_at <= now
-
-
-def _values(job_id: str, job: NewJob, now: datetime) -> dict[str, Any]:
+def _values(job_id: str, job: NewJob) -> dict[str, Any]:
     _refuse_nonsense(job)
     return {
         "id": job_id, "task": job.task, "kwargs": as_json(job.kwargs), "queue": job.queue, "key": job.key, "scope": job.scope,
         "schedule": job.schedule, "slot_at": _text(job.slot_at), "tenant": job.tenant, "source": job.source,
-        "priority": str(job.priority), "attempts_max": str(job.attempts_max), "next_try_at": _text(job.run_at or now),
+        "priority": str(job.priority), "attempts_max": str(job.attempts_max), "run_at": _text(job.run_at),
         "start_by": _text(job.start_by), "deadline_at": _text(job.deadline_at),
-        "rung_at": _text(now) if _is_due(job, now) else None,
     }  # fmt: skip
 
 

@@ -8,29 +8,29 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from apps.core.claims import Claim, lease_end
+from apps.core.claims import Claim
+from apps.core.database_clock import NOW
 from apps.core.db import transaction, transaction_required
 from apps.jobs.fence import HELD, held_by, refuse_stale
 from apps.jobs.models import Job
 
 NOTE_LENGTH_MAX = 200
-RENEW = f"UPDATE jobs_job SET lease_until = %(lease_until)s WHERE {HELD}"
+RENEW = f"UPDATE jobs_job SET lease_until = {NOW} + %(lease_s)s * interval '1 s' WHERE {HELD}"
 # Share: others may look, and whoever wants to take the job over waits until this transaction has ended.
 CHECK = f"SELECT 1 FROM jobs_job WHERE {HELD} FOR SHARE"
 
 
 @transaction
-def renew(*, claim: Claim, now: datetime) -> None:
+def renew(*, claim: Claim, now: datetime | None = None) -> None:
     """Hold the claim for another lease. Raises StaleLease when the job is not this claim's any more."""
     renew_batch(claims=[claim], now=now)
 
 
 @transaction
-def renew_batch(*, claims: Sequence[Claim], now: datetime) -> None:
+def renew_batch(*, claims: Sequence[Claim], now: datetime | None = None) -> None:
     """Hold all these claims for another lease, or none. Raises StaleLease when one of them is stale."""
-    until = lease_end(now=now, lease_s=settings.JOB_LEASE_S)
     with connection.cursor() as cursor:
-        cursor.execute(RENEW, {"lease_until": until, **held_by(claims)})
+        cursor.execute(RENEW, {"now": now, "lease_s": settings.JOB_LEASE_S, **held_by(claims)})
         refuse_stale(claims, cursor.rowcount)
 
 

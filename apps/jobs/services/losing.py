@@ -24,7 +24,7 @@ class WorkerLost(DeskError):
 
 
 @transaction
-def lose(*, job_id: str, owner: str, reason: str, now: datetime) -> JobState | None:
+def lose(*, job_id: str, owner: str, reason: str, now: datetime | None = None) -> JobState | None:
     """End the attempt of a job whose worker `owner` was killed, and return what became of the job: queued, or parked.
 
     Nothing happens when it is not that worker's any more.

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from apps.core.bell import Bell, ring_all
+from apps.core.database_clock import database_now
 from apps.core.db import durable, only_one, transaction
 from apps.jobs.batching import batch_tasks, is_batch
 from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
@@ -113,7 +114,7 @@ RING_BATCH = """
 
 
 @durable
-def reconcile(*, depths: Mapping[str, int], now: datetime, paced: Mapping[str, int] | None = None) -> Reconciled:
+def reconcile(*, depths: Mapping[str, int], now: datetime | None = None, paced: Mapping[str, int] | None = None) -> Reconciled:
     """Take back what silent workers hold, end what is out of time, ring again for what lost its bell; return the counts.
 
     `depths` are the messages in each queue, `paced` those that wait outside it for a slot of their source. One caretaker
@@ -122,6 +123,7 @@ def reconcile(*, depths: Mapping[str, int], now: datetime, paced: Mapping[str, i
     with only_one("jobs.reconcile") as is_ours:
         if not is_ours:
             return Reconciled()
+        now = now or database_now()
         freed, lost = _moved(FREE, now)
         skipped, ended = _moved(END_OUT_OF_TIME, now)
         rerung = _ring_again(depths=depths, paced=paced or {}, now=now)

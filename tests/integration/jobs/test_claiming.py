@@ -75,11 +75,6 @@ def test_a_job_whose_time_has_not_come_is_refused_and_stays(db, bells):
     assert claim(job_id, now=after(10)).attempts == 1
 
 
-def test_clocks_of_hosts_may_differ_by_a_quarter_of_a_second(db, bells):
-    job_id = enqueue(run_at=after(0.25))
-    assert claim(job_id, now=NOW).id == job_id
-
-
 def test_a_job_that_was_not_begun_in_time_is_skipped(db, bells):
     job_id = enqueue(start_by=after(5))
     assert refused(job_id, now=after(6)) == "late"

@@ -119,7 +119,7 @@ class Queue(RuleBasedStateMachine):
         act = {
             "finish": lambda: jobs.finish(claim=claim, now=self.now),
             "fail": lambda: jobs.fail(claim=claim, error=ValueError("x"), now=self.now),
-            "postpone": lambda: jobs.postpone(claim=claim, until=after(self.now_s + 3), now=self.now),
+            "postpone": lambda: jobs.postpone(claim=claim, wait_s=3, now=self.now),
             "renew": lambda: jobs.renew(claim=claim, now=self.now),
         }[deed]
         if (job.state, job.token) != ("running", claim.token):

@@ -30,7 +30,7 @@ from tests.integration.jobs.jobs_world import (
 REFUSALS = {
     "finish": lambda held: jobs.finish(claim=held, now=after(30)),
     "fail": lambda held: jobs.fail(claim=held, error=ValueError("late news"), now=after(30)),
-    "postpone": lambda held: jobs.postpone(claim=held, until=after(60), now=after(30)),
+    "postpone": lambda held: jobs.postpone(claim=held, wait_s=30, now=after(30)),
     "renew": lambda held: jobs.renew(claim=held, now=after(30)),
 }
 
@@ -103,7 +103,7 @@ def test_a_job_that_is_put_off_has_all_its_attempts_still(db, bells):
     job_id = enqueue()
     for round_ in range(5):
         at = after(10 * round_)
-        jobs.postpone(claim=claim(job_id, now=at), until=after(10 * (round_ + 1)), now=at, reason="pace")
+        jobs.postpone(claim=claim(job_id, now=at), wait_s=10, now=at, reason="pace")
     job = row(job_id)
     assert (job.state, job.attempts, job.postponements, job.next_try_at, job.reason) == ("queued", 0, 5, after(50), "pace")
     assert claim(job_id, now=after(50)).postponements == 5

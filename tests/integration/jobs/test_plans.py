@@ -31,7 +31,7 @@ FILL = """
     FROM generate_series(1, 100000) AS n
 """
 LATER = after(200)
-CLAIM = {"owner": "w", "lease_until": after(215), "now": LATER, "due": LATER}
+CLAIM = {"owner": "w", "lease_s": 15, "now": LATER}
 HELD: dict[str, Any] = {"ids": [f"job_{n:026d}" for n in range(90_001, 90_101)], "tokens": [0] * 100, "now": LATER}
 LOOK = {"now": LATER, "old": LATER, "limit": 100}
 
@@ -44,7 +44,7 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     ),
     "claim a fresh batch": (claiming.TAKE_NEXT, {**CLAIM, "task": BATCH, "limit": 100}, {"job_batch", "jobs_job_pkey"}),
     "claim a tried row": (claiming.TAKE_TRIED, {**CLAIM, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
-    "renew": (holding.RENEW, {**HELD, "lease_until": after(215)}, {"jobs_job_pkey"}),
+    "renew": (holding.RENEW, {**HELD, "lease_s": 15}, {"jobs_job_pkey"}),
     "check": (holding.CHECK, HELD, {"jobs_job_pkey"}),
     "finish": (ending.FINISH, {**HELD, "reason": ""}, {"jobs_job_pkey"}),
     "free": (reconciling.FREE, {**LOOK, "now": after(90.2)}, {"job_leased", "jobs_job_pkey"}),
