@@ -11,9 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import connection
-from django.db import transaction as django_transaction
 
 from apps.audit import services as audit
 from apps.backups import retention, tools, vault
@@ -22,10 +20,12 @@ from apps.backups.embedded import EmbeddedError, ToolMissing, scratch_server
 from apps.backups.errors import CannotProve, DumpFailed, NoSuchBackup, UnknownKind
 from apps.backups.models import Backup, Restore
 from apps.backups.presenting import view_of_backup, view_of_restore
+from apps.backups.snapshot import snapshot
 from apps.backups.types import BackupView, RestoreView
 from apps.core import clock
-from apps.core.db import durable, only_one, transaction
+from apps.core.db import durable, let_go, transaction
 from apps.core.progress import Progress, stage, unheard
+from apps.core.sections import SectionLost, only_one_asking
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,9 @@ DIFFERENCES_MAX = 100
 def take(*, kind: str, now: datetime, by: str, progress: Progress = unheard) -> BackupView:
     """Dump the database into BACKUP_DIR and register the file with its checksum and content.
 
-    A failure is registered too: the view then has the state `failed` and the reason in `error`, and no file is left.
-    Raises UnknownKind, and the database's error when the server stays away.
+    A failure is registered too: the view then has the state `failed` and the reason in `error`, and no file is left. While
+    pg_dump works, no session but its own is held. Raises UnknownKind, the database's error when the server stays away, and
+    SectionLost when another process took this one for dead.
     """
     if kind not in retention.KINDS:
         raise UnknownKind(f"no backup is of the kind {kind!r}", field="kind")
@@ -46,14 +47,19 @@ def take(*, kind: str, now: datetime, by: str, progress: Progress = unheard) -> 
     backup = Backup(kind=kind, state="running", started_at=now)
     path = Path(settings.BACKUP_DIR).absolute() / f"{kind}-{now:%Y%m%dT%H%M%SZ}-{backup.id}.dump"
     backup.path = str(path)
-    with only_one(_lock_of(backup.id)):
+    with only_one_asking(_section_of(backup.id)):
         _fail_interrupted(now=now, by=by)
         backup.save(force_insert=True)
+        let_go()
         try:
             figures = _dump_to(path, progress)
-        except (DumpFailed, ToolMissing, OSError, DatabaseError) as error:
+        except (DumpFailed, ToolMissing, OSError, psycopg.Error) as error:
             figures = {"error": _first_line(error), "path": ""}
-        _end(backup, figures, now=now, finished_at=_moment_after(now, began_s), by=by)
+        try:
+            _end(backup, figures, now=now, finished_at=_moment_after(now, began_s), by=by)
+        except SectionLost:
+            path.unlink(missing_ok=True)  # its line has been ended by another process, as an interrupted one
+            raise
     return view_of_backup(backup)
 
 
@@ -68,6 +74,7 @@ def verify(*, backup_id: str | None = None, now: datetime, by: str, progress: Pr
     backup = (complete.filter(id=backup_id) if backup_id else complete.order_by("-started_at", "-id")).first()
     if backup is None:
         raise NoSuchBackup(f"no complete backup {backup_id}" if backup_id else "there is no complete backup yet")
+    let_go()
     damage = _damage_of_file(backup)
     content, found = ({}, [damage]) if damage else _restored(backup, progress)
     restore = Restore(
@@ -85,12 +92,16 @@ def verify(*, backup_id: str | None = None, now: datetime, by: str, progress: Pr
 
 @durable
 def prune(*, now: datetime, by: str) -> int:
-    """Remove the files past their keeping and return how many; their lines stay in the registry."""
+    """Remove the files past their keeping and return how many; their lines stay in the registry.
+
+    What interrupted backups left behind goes too, uncounted.
+    """
     proved = set(Restore.objects.filter(is_good=True).values_list("backup_id", flat=True))
     complete = {backup.id: backup for backup in Backup.objects.filter(state="done")}
     candidates = [
         retention.Candidate(backup.id, backup.kind, backup.started_at, backup.id in proved) for backup in complete.values()
     ]
+    _fail_interrupted(now=now, by=by)
     removed = retention.past_keeping(candidates)
     for backup_id in removed:
         Path(complete[backup_id].path).unlink(missing_ok=True)
@@ -101,15 +112,16 @@ def prune(*, now: datetime, by: str) -> int:
 def _dump_to(path: Path, progress: Progress) -> dict[str, Any]:
     """Dump and read the content in one snapshot, so that what is registered is what is in the file."""
     reading, dumping, number = stage(progress, 1, 2), stage(progress, 2, 2), count(1)
-    with vault.complete_or_absent(path) as file, django_transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SELECT pg_export_snapshot(), current_setting('server_version')")
-        ((exported, server_version),) = cursor.fetchall()
-        content = read_content(cursor, reading)
-        parameters = connection.get_connection_params()
-        tools.dump(parameters, exported, file, on_table=lambda name: dumping(next(number), len(content), f"dumping {name}"))
+    parameters = connection.get_connection_params()
+    with vault.complete_or_absent(path) as file, snapshot(parameters) as seen:
+        content = read_content(seen.session.cursor(), reading)
+
+        def tell(name: str) -> None:
+            dumping(next(number), len(content), f"dumping {name}")
+
+        tools.dump(parameters, seen.name, file, on_start=seen.end, on_table=tell)
     size_bytes, digest = path.stat().st_size, vault.checksum(path)
-    return {"content": content, "server_version": server_version, "size_bytes": size_bytes, "checksum": digest}
+    return {"content": content, "server_version": seen.server_version, "size_bytes": size_bytes, "checksum": digest}
 
 
 @transaction
@@ -130,7 +142,7 @@ def _fail_interrupted(*, now: datetime, by: str) -> None:
     A finished file stays: a database that was restored from a dump finds that very dump "running" in its registry.
     """
     for backup in Backup.objects.filter(state="running"):
-        with only_one(_lock_of(backup.id)) as is_orphan:
+        with only_one_asking(_section_of(backup.id)) as is_orphan:
             if is_orphan:
                 vault.partial_of(Path(backup.path)).unlink(missing_ok=True)
                 _end(backup, {"error": "the process that took it was interrupted"}, now=now, finished_at=now, by=by)
@@ -183,8 +195,8 @@ def _register_removal(backup: Backup, *, now: datetime, by: str) -> None:
         audit.record(action="backup.removed", subject=backup.id, by=by, now=now, detail={"kind": backup.kind})
 
 
-def _lock_of(backup_id: str) -> str:
-    return f"backup:{backup_id}"
+def _section_of(backup_id: str) -> str:
+    return f"backups.{backup_id}"
 
 
 def _moment_after(now: datetime, began_s: float) -> datetime:

@@ -17,9 +17,12 @@ from apps.backups.errors import DumpFailed
 from apps.backups.postgres_tools import find_tools
 
 TOOL_TIMEOUT_S = 3_600
+APPLICATION = "bellwether-backup"  # what PostgreSQL calls our sessions and those of its programs
 LINES_KEPT = 200
 # With --verbose the programs name every table when they come to it.
 TABLE_LINE = re.compile(r'(?:dumping contents of|processing data for) table "(?:public\.)?([^"]+)"')
+# The first that pg_dump says when the snapshot is its own.
+READING_LINE = re.compile(r"^pg_dump: reading ")
 COMPLAINT = re.compile(r"\b(?:error|fatal):", re.IGNORECASE)
 REMARK = re.compile(r"\b(?:error|fatal|warning|detail|hint):", re.IGNORECASE)
 VARIABLES = {
@@ -42,13 +45,25 @@ VARIABLES = {
 Heard = Callable[[str], None]
 
 
-def dump(parameters: Mapping[str, Any], snapshot: str, target: IO[bytes], *, on_table: Heard) -> None:
+def dump(
+    parameters: Mapping[str, Any], snapshot: str, target: IO[bytes], *, on_start: Callable[[], None], on_table: Heard
+) -> None:
     """Write a dump of the database, as the exported `snapshot` sees it, in custom format to the open file `target`.
 
-    `parameters` are libpq's names; `on_table` hears the name of each table when it is its turn. Raises DumpFailed, ToolMissing.
+    `parameters` are libpq's names; `on_start` is called when pg_dump has taken the snapshot over, `on_table` hears the name
+    of each table when it is its turn. Raises DumpFailed, ToolMissing.
     """
     how = ["--format=custom", "--compress=3", "--no-password", "--verbose", "--lock-wait-timeout=10s", f"--snapshot={snapshot}"]
-    _run("pg_dump", how, parameters, stdout=target, on_table=on_table)
+    has_started = False
+
+    def hear(line: str) -> None:
+        nonlocal has_started
+        if not has_started and READING_LINE.search(line):
+            has_started = True
+            on_start()
+        _tell_table(line, on_table)
+
+    _run("pg_dump", how, parameters, stdout=target, hear=hear)
 
 
 def restore(dsn: str, dump_file: Path, *, on_table: Heard) -> None:
@@ -63,17 +78,17 @@ def restore(dsn: str, dump_file: Path, *, on_table: Heard) -> None:
         f"--dbname={parameters['dbname']}",
         str(dump_file),
     ]
-    _run("pg_restore", how, parameters, stdout=subprocess.DEVNULL, on_table=on_table)
+    _run("pg_restore", how, parameters, stdout=subprocess.DEVNULL, hear=lambda line: _tell_table(line, on_table))
 
 
 def environment_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return the whole environment of a program: the address in libpq's variables, and nothing of ours, least of all secrets."""
     address = {variable: str(parameters[name]) for name, variable in VARIABLES.items() if parameters.get(name) not in (None, "")}
     # Messages in English, because the telling line is looked for by its words.
-    return address | {"PGAPPNAME": "bellwether-backup", "LC_ALL": "C", "PATH": os.defpath}
+    return address | {"PGAPPNAME": APPLICATION, "LC_ALL": "C", "PATH": os.defpath}
 
 
-def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout: IO[bytes] | int, on_table: Heard) -> None:
+def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout: IO[bytes] | int, hear: Heard) -> None:
     program = subprocess.Popen(
         [str(find_tools(name)), *how],
         env=environment_of(parameters),
@@ -85,7 +100,7 @@ def _run(name: str, how: Sequence[str], parameters: Mapping[str, Any], *, stdout
     )
     watch = _Watch(program, TOOL_TIMEOUT_S)
     with program, watch:
-        said = _listen(name, program, on_table)
+        said = _listen(name, program, hear)
     if watch.has_ended_it:
         raise DumpFailed(f"{name} took more than {TOOL_TIMEOUT_S} seconds")
     if program.returncode != 0:
@@ -115,16 +130,21 @@ class _Watch:
             self._program.kill()
 
 
-def _listen(name: str, program: subprocess.Popen[str], on_table: Heard) -> list[str]:
+def _listen(name: str, program: subprocess.Popen[str], hear: Heard) -> list[str]:
     """Follow what a program says until it is silent and return the lines that are no mere chatter."""
     kept: deque[str] = deque(maxlen=LINES_KEPT)
     for line in program.stderr or ():
-        table = TABLE_LINE.search(line)
-        if table:
-            on_table(table[1])
-        elif line.strip() and (REMARK.search(line) or not line.startswith(f"{name}: ")):
+        hear(line)
+        is_chatter = TABLE_LINE.search(line) or (line.startswith(f"{name}: ") and not REMARK.search(line))
+        if line.strip() and not is_chatter:
             kept.append(line.strip())
     return list(kept)
+
+
+def _tell_table(line: str, on_table: Heard) -> None:
+    table = TABLE_LINE.search(line)
+    if table:
+        on_table(table[1])
 
 
 def _telling_line(lines: Sequence[str], code: int) -> str:

@@ -65,7 +65,7 @@ def test_a_good_backup_is_proved(desk, servers):
 def test_rows_that_come_while_the_dump_runs_are_in_neither_count(desk, servers, monkeypatch):
     dump = tools.dump
 
-    def dump_after_a_newcomer(parameters, snapshot, target, *, on_table):
+    def dump_after_a_newcomer(*what, **hearers):
         other = connection.copy()
         with other.cursor() as cursor:
             cursor.execute(
@@ -73,7 +73,7 @@ def test_rows_that_come_while_the_dump_runs_are_in_neither_count(desk, servers, 
                 "VALUES ('tnt_new', 'carol', 'Carol', 'USDC', true, now())"
             )
         other.close()
-        dump(parameters, snapshot, target, on_table=on_table)
+        dump(*what, **hearers)
 
     monkeypatch.setattr(tools, "dump", dump_after_a_newcomer)
     backup = services.take(kind="daily", now=NOW, by="ann")

@@ -5,7 +5,9 @@ import stat
 import threading
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
@@ -16,8 +18,11 @@ from apps.backups.content import read_content
 from apps.backups.errors import UnknownKind
 from apps.backups.models import Backup
 from apps.backups.postgres_tools import ToolMissing, find_tools
-from apps.core.db import InsideTransaction, only_one
+from apps.core.db import InsideTransaction
+from apps.core.models import Section
+from apps.core.sections import SectionLost, only_one_asking
 from apps.tenants.models import Tenant
+from tests.addresses import database_address
 from tests.integration.backups.conftest import NOW
 
 
@@ -140,21 +145,58 @@ def test_a_folder_that_cannot_be_made_is_a_registered_failure(desk, settings, tm
     failed(services.take(kind="daily", now=NOW, by="ann"), desk, "Not a directory")
 
 
-def test_a_session_that_breaks_in_the_middle_is_a_registered_failure(desk, monkeypatch, tmp_path):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        pid = cursor.fetchone()[0]
-    psql = f'"{find_tools("psql")}" -qAt -c "SELECT pg_terminate_backend({pid})" >&2'
-    program(tmp_path / "bin", "pg_dump", f"{psql}; exit 0")
+def test_a_session_that_breaks_before_its_snapshot_was_taken_over_is_a_registered_failure(desk, monkeypatch, tmp_path):
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    cut += f"AND application_name = '{tools.APPLICATION}' AND pid <> pg_backend_pid()"
+    psql = f'"{find_tools("psql")}" -qAt -c "{cut}" >&2'
+    program(tmp_path / "bin", "pg_dump", f'{psql}; exec "{find_tools("pg_dump")}" "$@"')
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path / "bin"))
-    failed(services.take(kind="daily", now=NOW, by="ann"), desk, "terminat")
+    failed(services.take(kind="daily", now=NOW, by="ann"), desk, "snapshot")
+
+
+def test_while_the_program_works_no_session_of_ours_is_open(desk, monkeypatch, tmp_path):
+    """The program's end is drawn out, so that there is time to look."""
+    has_dumped, may_end = tmp_path / "dumped", tmp_path / "end"
+    wait = f'touch "{has_dumped}"; while [ ! -e "{may_end}" ]; do sleep 0.05; done; exit $code'
+    program(tmp_path / "bin", "pg_dump", f'"{find_tools("pg_dump")}" "$@"; code=$?; {wait}')
+    monkeypatch.setenv("PG_BIN_DIR", str(tmp_path / "bin"))
+    seen: list[list[str]] = []
+
+    def look():
+        with psycopg.connect(database_address(), autocommit=True, application_name="onlooker") as session:
+            while not has_dumped.exists():
+                sleep(0.02)
+            # The program has gone, the server may need a moment for its session, and we for the line that it said.
+            names = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+            for _ in range(100):
+                seen.append([name for (name,) in session.execute(names, [session.info.backend_pid])])
+                if not seen[-1]:
+                    break
+                sleep(0.05)
+        may_end.touch()
+
+    onlooker = threading.Thread(target=look)
+    onlooker.start()
+    assert services.take(kind="daily", now=NOW, by="ann").is_done
+    onlooker.join(20)
+    assert seen[-1] == [], seen[-1]
+
+
+def test_who_was_taken_for_dead_registers_nothing_and_leaves_no_file(desk):
+    def lose(done, total=None, note=""):
+        if "dumping" in note:
+            Section.objects.filter(name__startswith="backups.").update(holder="the successor")
+
+    with pytest.raises(SectionLost):
+        services.take(kind="daily", now=NOW, by="ann", progress=lose)
+    assert (Backup.objects.get().state, files(desk), events_table().count()) == ("running", [], 0)
 
 
 def test_a_server_that_stays_away_raises_its_error_and_the_next_backup_tells_of_it(desk, monkeypatch):
     def away(*args, **_):
         monkeypatch.setitem(connection.settings_dict, "PORT", "1")
         connection.close()
-        raise OperationalError("the server went away")
+        raise psycopg.OperationalError("the server went away")
 
     monkeypatch.setattr(tools, "dump", away)
     with pytest.raises(OperationalError):
@@ -162,6 +204,7 @@ def test_a_server_that_stays_away_raises_its_error_and_the_next_backup_tells_of_
     monkeypatch.undo()
     connection.close()
     assert Backup.objects.get().state == "running"
+    Section.objects.update(until=NOW)  # the lease of the one who is gone runs out
     assert services.take(kind="daily", now=NOW, by="ann").is_done
     assert sorted(Backup.objects.values_list("state", "error")) == [
         ("done", ""),
@@ -189,7 +232,7 @@ def test_a_backup_that_somebody_is_taking_is_left_alone(desk):
     is_held, may_end = threading.Event(), threading.Event()
 
     def hold():
-        with only_one(f"backup:{theirs.id}"):
+        with only_one_asking(f"backups.{theirs.id}"):
             is_held.set()
             may_end.wait(30)
         connection.close()
@@ -240,3 +283,12 @@ def test_pruning_removes_the_files_past_their_keeping(desk):
     assert Backup.objects.filter(state="removed").count() == 2
     assert [event["action"] for event in events_table()] == ["backup.removed"] * 2
     assert services.prune(now=NOW, by="ann") == 0
+
+
+def test_pruning_clears_what_an_interrupted_backup_left_behind(desk):
+    desk.mkdir()
+    dead = Backup.objects.create(kind="daily", state="running", started_at=NOW, path=str(desk / "old.dump"))
+    vault.partial_of(desk / "old.dump").write_bytes(b"half")
+    assert services.prune(now=NOW + timedelta(hours=1), by="ann") == 0
+    dead.refresh_from_db()
+    assert (dead.state, files(desk)) == ("failed", [])
