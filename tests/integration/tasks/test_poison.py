@@ -13,7 +13,7 @@ from tests.integration.tasks import worker_world as world
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 QUIET = "backup"  # the queue of the worker that gets no poison
 SHARE_MIN = 0.9  # 0.93 to 1.01 on a busy machine, 0.79 to 0.89 without tasks/children.py's preparations
-TRIES_MAX = 3
+TRIES_MAX = 5  # the first one does, but where four processes want each processor a try gives 0.86 to 0.92
 
 
 @pytest.fixture(autouse=True)
