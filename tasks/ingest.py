@@ -7,9 +7,11 @@ from typing import Any
 from celery import shared_task
 
 from apps.core import clock
+from apps.jobs import services as jobs
+from apps.jobs.types import NewJob
 from apps.markets import services as markets
 from tasks.base import ACTOR, DeskTask
-from tasks.pacing import send_many
+from tasks.queues import QUEUE_NAMES
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.catalogue")
@@ -27,7 +29,17 @@ def books(*, source: str, **_: Any) -> None:
 @shared_task(base=DeskTask, name="tasks.ingest.candles")
 def candles(*, source: str, symbols: str, **_: Any) -> None:
     """Have the bars of a source's instruments read, named with spaces between: each in its own slot of the source."""
-    send_many(candles_of.name, [{"source": source, "symbol": symbol} for symbol in symbols.split()], source=source)
+    wanted = [
+        NewJob(
+            task=candles_of.name,
+            queue=QUEUE_NAMES.fetch,
+            kwargs={"source": source, "symbol": symbol},
+            source=source,
+            scope=f"{candles_of.name} {source} {symbol}",
+        )
+        for symbol in symbols.split()
+    ]
+    jobs.enqueue_absent(jobs=wanted, now=clock.now(), by=ACTOR)
 
 
 @shared_task(base=DeskTask, name="tasks.ingest.candles_of")

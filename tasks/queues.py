@@ -49,5 +49,7 @@ PACED = frozenset(
         "tasks.ingest.candles_of",
         "tasks.ingest.odds",
         "tasks.ingest.match_results",
+        "tasks.news.articles_of",
+        "tasks.news.posts_of",
     }
 )

@@ -4,6 +4,7 @@ A task's body knows nothing of this: it is called with the row's arguments. What
 
     the body returned                          done
     an expected error (core.errors.Expected)   done, with the error's code as its reason
+    Unfinished: a part is done and kept        given back, to go on in its next slot
     an error that says when to come again      put off, ten times at most, then as the next line
     any other error, a soft time limit         tried again after 2, 4, 8 … seconds, parked after the last attempt
     the lease was lost meanwhile               nothing is written: somebody else works on it
@@ -13,6 +14,7 @@ A task's body knows nothing of this: it is called with the row's arguments. What
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +31,7 @@ from apps.core.errors import Expected
 from apps.core.keeping import keeper
 from apps.core.masking import masked_text
 from apps.jobs import services as jobs
+from apps.jobs.errors import Unfinished
 from apps.jobs.types import ClaimedJob, Refusal
 from apps.resilience import PaceExceeded
 from tasks.transport import count_dropped
@@ -44,6 +47,17 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 DATABASE_WAIT_S = 1.0
 POSTPONEMENTS_MAX = 10
 OWNER_LENGTH_MAX = 60
+
+
+_present: ContextVar[ClaimedJob | None] = ContextVar("present_job", default=None)
+
+
+def present_job() -> ClaimedJob | None:
+    """Return the job whose body this is, for one that wants to know its `slot_at` or its attempts; None when no row is behind it.
+
+    Bodies of batch tasks are given their jobs.
+    """
+    return _present.get()
 
 
 def owner_of(request_id: str, hostname: str) -> str:
@@ -108,7 +122,7 @@ def _run_claimed(task: DeskTask, claim: ClaimedJob) -> None:
                 _body_and_end(task, claim)
             else:
                 with guarded_commits(partial(jobs.check, claim=claim)):
-                    task.run(**claim.kwargs)
+                    _run_body(task, claim)
                 jobs.finish(claim=claim)
     except Exception as error:
         if _ended_badly(task, claim, error):
@@ -117,8 +131,16 @@ def _run_claimed(task: DeskTask, claim: ClaimedJob) -> None:
 
 @transaction
 def _body_and_end(task: DeskTask, claim: ClaimedJob) -> None:
-    task.run(**claim.kwargs)
+    _run_body(task, claim)
     jobs.finish(claim=claim)
+
+
+def _run_body(task: DeskTask, claim: ClaimedJob) -> None:
+    before = _present.set(claim)
+    try:
+        task.run(**claim.kwargs)
+    finally:
+        _present.reset(before)
 
 
 def _run_together(task: BatchTask, claims: Sequence[ClaimedJob]) -> None:
@@ -192,6 +214,9 @@ def _note_end(task: DeskTask, claim: ClaimedJob, error: Exception) -> bool:
     wait_s = _wait_s(claim, error)
     if isinstance(error, StaleLease):
         _count_stale(task, error)
+    elif isinstance(error, Unfinished):
+        log.info("job_given_back", task=task.name, job=claim.id, reason=str(error))
+        jobs.give_back(claim=claim, reason=str(error))
     elif wait_s is not None:
         _put_off(task, claim, error, wait_s)
     elif isinstance(error, Expected):

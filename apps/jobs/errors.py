@@ -1,6 +1,6 @@
 """How this room says no."""
 
-from apps.core.errors import Broken, Conflict, Invalid, NotFound
+from apps.core.errors import Broken, Conflict, Invalid, NotFound, Transient
 
 
 class JobNotFound(NotFound):
@@ -41,4 +41,11 @@ class IllegalMove(Broken):
     """A job was about to move against its state machine."""
 
     code = "illegal-job-move"
+    category = "queue"
+
+
+class Unfinished(Transient):
+    """A part of the work is done and kept, and the rest waits for its slot: the job gives its worker back until then."""
+
+    code = "unfinished"
     category = "queue"

@@ -64,7 +64,7 @@ from apps.resilience.leases import Held, Lease, LeaseStore
 from apps.resilience.limiter import Feedback, Pace, PaceState, Reservation
 from apps.resilience.limiters import Limiter
 from apps.resilience.paced import PacedItem, PacedLine, PacedQueue
-from apps.resilience.paced_slot import PaidSlot, allowing, slot_of_header
+from apps.resilience.paced_slot import PaidSlot, SlotAhead, allowing, going_on, slot_of_header
 from apps.resilience.perf import (
     PerfMonitor,
 )
@@ -185,6 +185,7 @@ __all__ = [
     "RetryScheduled",
     "Served",
     "Singleflight",
+    "SlotAhead",
     "SourceAsked",
     "SourceOutcome",
     "SourceState",
@@ -199,6 +200,7 @@ __all__ = [
     "allowing",
     "classify",
     "configure_rates",
+    "going_on",
     "host_of",
     "key_of",
     "limiter_named",

@@ -190,7 +190,8 @@ class Layers:
                 return slot.reservation
         began_s = self._tick()
         try:
-            reservation = await limiter.acquire(wait_s_max=max(0.0, call.ends_s - began_s))
+            is_repeat = call.journey.attempts > 1
+            reservation = await limiter.acquire(wait_s_max=max(0.0, call.ends_s - began_s), is_repeat=is_repeat)
         finally:
             call.journey.wait_s += self._tick() - began_s
         return reservation

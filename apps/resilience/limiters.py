@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from apps.resilience.clock import Clock, SystemClock
 from apps.resilience.errors import PaceExceeded
 from apps.resilience.limiter import SUCCESSES_PER_STEP, WAIT_S_MAX, Feedback, Pace, PaceState, Reservation, pause_us_of
-from apps.resilience.paced_slot import present_allowance
+from apps.resilience.paced_slot import SlotAhead, present_allowance
 from apps.resilience.ports import Store
 from apps.resilience.windows import MICROSECONDS
 
@@ -43,7 +45,7 @@ class Limiter:
             wait_s_max = min(wait_s_max, allowance.wait_s_max(self.key))
         reservation = await self._store.reserve(self.key, self.pace, wait_s_max=wait_s_max, count=count)
         if allowance is not None and reservation.granted:
-            allowance.begin(self.key)
+            allowance.begin(self.key, reservation.wait_s)
         return self._seen(reservation)
 
     async def redeem(self) -> Reservation | None:
@@ -55,10 +57,11 @@ class Limiter:
         allowance.begin(self.key)
         return self._seen(slot.reservation())
 
-    async def acquire(self, *, wait_s_max: float = WAIT_S_MAX) -> Reservation:
+    async def acquire(self, *, wait_s_max: float = WAIT_S_MAX, is_repeat: bool = False) -> Reservation:
         """Take a slot and wait for it; one that is paid needs no waiting.
 
-        Raises PaceExceeded, with nothing taken, when it is further than `wait_s_max`.
+        Raises PaceExceeded, with nothing taken, when it is further than `wait_s_max`; SlotAhead instead when the work can go
+        on later, but not for a call that is repeated: what it has gone through would be forgotten.
         """
         paid = await self.redeem()
         if paid is not None:
@@ -68,11 +71,17 @@ class Limiter:
             heard = self._pauses_heard
             reservation = await self.reserve(wait_s_max=max(0.0, ends_s - self._clock.monotonic_s()))
             if not reservation.granted:
-                raise PaceExceeded(f"no free slot for {self.key} in time", retry_after_s=reservation.wait_s)
+                self._refuse(reservation, is_repeat=is_repeat)
             if reservation.wait_s > 0:
                 await self._clock.sleep_s(reservation.wait_s)
             if heard == self._pauses_heard or not self.is_paused():  # else a pause began before the slot came
                 return reservation
+
+    def _refuse(self, reservation: Reservation, *, is_repeat: bool) -> NoReturn:
+        allowance = present_allowance()
+        if allowance is not None and allowance.can_go_on and not is_repeat:
+            raise SlotAhead(self.key, reservation.wait_s)
+        raise PaceExceeded(f"no free slot for {self.key} in time", retry_after_s=reservation.wait_s)
 
     def _seen(self, reservation: Reservation) -> Reservation:
         """Note whether anything slows the pace: while nothing does, good answers need not be told."""

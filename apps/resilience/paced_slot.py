@@ -18,6 +18,17 @@ from apps.resilience.windows import MICROSECONDS
 # A pace leaves as many slots free as start within this time, so calls may come so late and still keep the quota.
 LATE_US_MAX = int(LATE_S * MICROSECONDS)
 FIGURES = ("at_us", "interval_us", "slowdowns")
+# What work that can go on later waits in its worker, in all: a nearer slot costs less than to hand the work over.
+GOING_ON_WAIT_S_MAX = 0.5
+
+
+class SlotAhead(Exception):
+    """The slot of a call lies ahead, and what was answered before is kept: the worker is given back until then."""
+
+    def __init__(self, source: str, wait_s: float) -> None:
+        super().__init__(f"the next slot of {source} is {wait_s:.1f} s ahead")
+        self.source = source
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +63,16 @@ def slot_of_header(header: object) -> PaidSlot | None:
 class Allowance:
     """What one piece of work may do at limiters: use its slot once, and wait `wait_s_max` for its first call to a source.
 
-    Later calls wait as long as their own deadline says: work that has begun would have to begin again.
+    Later calls wait as long as their own deadline says: work that has begun would have to begin again. Where it would go on
+    instead (`going_on`), they wait GOING_ON_WAIT_S_MAX at most, all of them together.
     """
 
     def __init__(self, slot: PaidSlot | None, wait_s_max: float) -> None:
         self._slot = slot
         self._wait_s_max = wait_s_max
         self._begun: set[str] = set()
+        self._waited_s = 0.0
+        self.can_go_on = False
         self._lock = threading.Lock()
 
     def take_slot(self, source: str) -> PaidSlot | None:
@@ -72,12 +86,15 @@ class Allowance:
 
     def wait_s_max(self, source: str) -> float:
         """Return how long the next call to this source may wait."""
-        return WAIT_S_MAX if source in self._begun else self._wait_s_max
+        if source not in self._begun:
+            return self._wait_s_max
+        return max(0.0, GOING_ON_WAIT_S_MAX - self._waited_s) if self.can_go_on else WAIT_S_MAX
 
-    def begin(self, source: str) -> None:
-        """Note that a call to this source goes out."""
+    def begin(self, source: str, wait_s: float = 0.0) -> None:
+        """Note that a call to this source goes out after `wait_s`."""
         with self._lock:
             self._begun.add(source)
+            self._waited_s += wait_s
 
 
 _allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
@@ -96,3 +113,20 @@ def allowing(*, slot: PaidSlot | None = None, wait_s_max: float = WAIT_S_MAX) ->
         yield
     finally:
         _allowance.reset(token)
+
+
+@contextmanager
+def going_on() -> Iterator[bool]:
+    """Let the work inside be broken off by SlotAhead where a call would wait long, for its answers are kept meanwhile.
+
+    Yield whether that may happen: work without an allowance waits as it always does.
+    """
+    allowance = present_allowance()
+    if allowance is None:
+        yield False
+        return
+    before, allowance.can_go_on = allowance.can_go_on, True
+    try:
+        yield True
+    finally:
+        allowance.can_go_on = before

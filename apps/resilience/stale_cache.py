@@ -20,6 +20,7 @@ from apps.resilience.clock import Clock, SystemClock, chance
 from apps.resilience.errors import KitError, StoreUnavailable
 from apps.resilience.freshness import CacheRule, Grade, Standing, Step, next_step
 from apps.resilience.hooks import CacheServed, Hook, tell
+from apps.resilience.paced_slot import SlotAhead
 from apps.resilience.singleflight import WAIT_S_MAX, Singleflight
 
 logger = logging.getLogger(__name__)
@@ -227,7 +228,7 @@ class StaleCache:
 
     def _log_bug(self, key: str, task: asyncio.Future[Kept]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, self._shop.failures):
+        if error is not None and not isinstance(error, (*self._shop.failures, SlotAhead)):
             logger.error("the loader of %s broke behind its readers", key, exc_info=error)
 
     def _refused(self, key: str, kept: Kept) -> Cached:

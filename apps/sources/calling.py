@@ -25,6 +25,7 @@ from apps.resilience import (
     Request,
     Response,
 )
+from apps.sources.errands import present_errand, question_of
 from apps.sources.errors import BadAnswer, NotAtVendor, VendorAway, VendorRefused
 from apps.sources.ports import KeyRule, Params, Reply
 from apps.sources.registry import Connection
@@ -128,8 +129,25 @@ class VendorCaller:
     async def _send(
         self, method: str, path: str, params: Params, headers: Params, *, body: bytes | None = None, repeatable: bool = True
     ) -> Reply:
-        named = path
-        path, params, headers = with_key(self._connection.key, self._connection.api_key, path, params, headers)
+        """Take the answer that an earlier part of this errand got, or ask."""
+        errand = present_errand()
+        question = question_of(self._slug, method, path, params, headers, body)
+        if errand is None:
+            response = await self._ask(method, path, params, headers, body, repeatable=repeatable)
+        elif (kept := errand.answer_to(question)) is not None:
+            response = kept
+        else:
+            async with errand.asking():
+                response = await self._ask(method, path, params, headers, body, repeatable=repeatable)
+            response.body = body_without_key(response.body, self._connection.api_key)
+            errand.keep_answer(question, response)
+        readable = body_without_key(response.body, self._connection.api_key)
+        return Reply(body=readable, received_at=self._journal.took(response, path), headers=response.headers)
+
+    async def _ask(
+        self, method: str, named: str, params: Params, headers: Params, body: bytes | None, *, repeatable: bool
+    ) -> Response:
+        path, params, headers = with_key(self._connection.key, self._connection.api_key, named, params, headers)
         started_s = clock.monotonic_s()
         request = Request(
             operation=self._journal.operation,
@@ -143,12 +161,10 @@ class VendorCaller:
             secrets=(self._connection.api_key,) if self._connection.api_key else (),
         )
         try:
-            response = await self._client.send(request, self._connection.policy)
+            return await self._client.send(request, self._connection.policy)
         except KitError as error:
             self._journal.failed(error, named, clock.monotonic_s() - started_s)
             raise in_our_words(error, self._slug, secret=self._connection.api_key) from error
-        body = body_without_key(response.body, self._connection.api_key)
-        return Reply(body=body, received_at=self._journal.took(response, named), headers=response.headers)
 
 
 def with_key(rule: KeyRule | None, key: str, path: str, params: Params, headers: Params) -> tuple[str, Params, Params]:

@@ -23,11 +23,13 @@ from apps.resilience import (
     Loaded,
     PaceState,
     PerfReport,
+    SlotAhead,
     multi_source_fetch,
 )
 from apps.sources import registry
 from apps.sources.calling import Journal, VendorCaller
 from apps.sources.engine import Engine, engine, is_in_transaction, shut_down
+from apps.sources.errands import present_errand
 from apps.sources.errors import BadAnswer, QuotaSpent
 from apps.sources.files import FileCaller
 from apps.sources.ports import Caller, Gathered, Vendor
@@ -136,6 +138,10 @@ async def _put(home: Engine, asking: Asking[T]) -> T:
     except QuotaSpent as error:
         policy = registry.connection_of(asking.vendor).policy
         await home.client.slow_down(policy, retry_after_s=error.retry_after_s)
+        raise
+    except SlotAhead:
+        if (errand := present_errand()) is not None:
+            await errand.all_back()
         raise
     except BadAnswer:
         await _forget_answers(home, asking.vendor)

@@ -89,6 +89,24 @@ class FetchCall(models.Model):
         return f"{self.path} {self.outcome}"
 
 
+class ErrandPart(models.Model):
+    """What is kept of an errand that was broken off to wait for its slot: an answer, or something decided on the way."""
+
+    id = models.BigAutoField(primary_key=True)
+    errand = models.CharField(max_length=200)
+    name = models.CharField(max_length=80)
+    told = models.JSONField()
+    body = models.BinaryField()
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (models.UniqueConstraint(fields=("errand", "name"), name="one_part_of_an_errand_per_name"),)
+
+    def __str__(self) -> str:
+        return f"{self.errand}: {self.name}"
+
+
 class Quarantine(models.Model):
     """Something that a vendor said and the desk did not believe. The same thing said again is counted, not kept twice."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -121,6 +122,12 @@ def sources_of_books_alone() -> frozenset[str]:
 def sources_quoted_by(source: str) -> tuple[str, ...]:
     """Return the slugs of the sources whose outcomes the books of this source are about. Raises UnknownSource."""
     return registry.vendor_of(source).quotes_for
+
+
+def open_sources(slugs: Sequence[str]) -> tuple[str, ...]:
+    """Return those of these sources that may be asked: staff have not paused them, and they have what they need."""
+    paused = set(Source.objects.filter(slug__in=slugs, state="paused").values_list("slug", flat=True))
+    return tuple(slug for slug in slugs if slug not in paused and not registry.why_off(registry.vendor_of(slug)))
 
 
 def fetch_stats(*, since: datetime) -> tuple[FetchStats, ...]:

@@ -6,6 +6,7 @@ from apps.jobs.services.editing import edit_schedule
 from apps.jobs.services.ending import fail, finish, finish_batch, postpone
 from apps.jobs.services.enqueuing import enqueue, enqueue_many
 from apps.jobs.services.forgetting import forget
+from apps.jobs.services.giving_back import enqueue_absent, give_back
 from apps.jobs.services.holding import check, note_progress, renew, renew_batch
 from apps.jobs.services.losing import lose
 from apps.jobs.services.reconciling import reconcile
@@ -19,12 +20,14 @@ __all__ = [
     "discard",
     "edit_schedule",
     "enqueue",
+    "enqueue_absent",
     "enqueue_many",
     "fail",
     "finish",
     "finish_batch",
     "forget",
     "forget_ticks",
+    "give_back",
     "lose",
     "note_progress",
     "park_message",

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apps.audit import services as audit
 from apps.core import bell
 from apps.core.db import durable, transaction
-from apps.core.sections import only_one_asking
 from apps.markets.models import Candle, Instrument
 from apps.markets.restating import Compared, Doubt, doubt_of, is_adjustment
 from apps.markets.services.resolution import restate_rolled
@@ -52,15 +52,17 @@ def refresh_candles(*, source: str, symbol: str, now: datetime, by: str) -> Cand
 
     When the newest bars are adjusted (a split), the whole history is asked for, so that all of it is.
     """
-    with only_one_asking(f"markets.candles.{source}.{symbol}") as is_ours:
-        if not is_ours:
-            return CandleCounts()
-        since = _since(source, symbol)
-        instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by, since=since)
-        if since is not None and _is_adjusted(source, symbol, batch.records):
-            instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by)
-        rejected = len(batch.rejected)
-        return store_candles(source=source, instrument=instrument, bars=batch.records, now=now, by=by, rejected=rejected)
+    work = partial(_refresh, source=source, symbol=symbol, now=now, by=by)
+    return sources.run_errand(name=f"markets.candles.{source}.{symbol}", work=work, idle=CandleCounts(), now=now)
+
+
+def _refresh(*, source: str, symbol: str, now: datetime, by: str) -> CandleCounts:
+    since = _since(source, symbol)
+    instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by, since=since)
+    if since is not None and _is_adjusted(source, symbol, batch.records):
+        instrument, batch = sources.fetch_candles(source=source, symbol=symbol, now=now, by=by)
+    rejected = len(batch.rejected)
+    return store_candles(source=source, instrument=instrument, bars=batch.records, now=now, by=by, rejected=rejected)
 
 
 def _since(source: str, symbol: str) -> datetime | None:

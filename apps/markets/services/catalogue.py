@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from apps.audit import services as audit
 from apps.core.db import durable, lock_for_transaction, transaction
-from apps.core.sections import only_one_asking
 from apps.markets import selectors
 from apps.markets.listing import (
     TRIVIAL,
@@ -55,28 +55,38 @@ def refresh_catalogue(*, source: str, now: datetime, by: str) -> CatalogueCounts
     """Fetch the open markets of a source and the state of those whose end is awaited, and store what changed.
 
     Awaited are closed markets, those past their close, those that ended lately, and those that a whole listing no longer
-    names. Nothing is done when another is at it.
+    names. Nothing is done when another is at it. In a worker it is done in parts (`sources.run_errand`); then the counts are
+    those of the last one.
     """
-    with only_one_asking(f"markets.catalogue.{source}") as is_ours:
-        if not is_ours:
-            return CatalogueCounts()
+    work = partial(_refresh, source=source, now=now, by=by)
+    return sources.run_errand(name=f"markets.catalogue.{source}", work=work, idle=CatalogueCounts(), now=now)
+
+
+def _refresh(*, source: str, now: datetime, by: str) -> CatalogueCounts:
+    counts = CatalogueCounts()
+
+    def store_listing() -> list[str]:
+        nonlocal counts
         listing = sources.fetch_markets(source=source, now=now, by=by)
         counts = store_markets(source=source, batch=listing, now=now, by=by)
-        keys = _keys_awaited(source, listing, now=now)
-        if not keys:
-            return counts
-        states = sources.fetch_market_states(source=source, keys=keys, now=now, by=by)
-        return counts.plus(store_markets(source=source, batch=states, now=now, by=by))
+        return _keys_awaited(source, listing, now=now)
+
+    # Decided once: the listing is neither read nor stored again for each part of the look-ups.
+    keys = sources.once(what="keys", decide=store_listing)
+    if not keys:
+        return counts
+    states = sources.fetch_market_states(source=source, keys=keys, now=now, by=by)
+    return counts.plus(store_markets(source=source, batch=states, now=now, by=by))
 
 
-def _keys_awaited(source: str, listing: Batch[MarketRecord], *, now: datetime) -> tuple[str, ...]:
+def _keys_awaited(source: str, listing: Batch[MarketRecord], *, now: datetime) -> list[str]:
     awaited = selectors.market_keys_to_watch(source=source, now=now)
     if listing.stale:
-        return awaited
+        return list(awaited)
     listed = {record.key for record in listing.records} | set(awaited)
     still_open = Market.objects.filter(source=source, state="open").order_by("closes_at")
     vanished = [key for key in still_open.values_list("source_key", flat=True) if key not in listed]
-    return (*awaited, *vanished)[: selectors.MARKETS_WATCHED_MAX]
+    return [*awaited, *vanished][: selectors.MARKETS_WATCHED_MAX]
 
 
 @transaction

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apps.core.db import durable, transaction
-from apps.core.sections import only_one_asking
 from apps.markets import sports
 from apps.markets.models import Market
 from apps.markets.resolution import Situation, Waiting, judge
@@ -25,11 +25,13 @@ def refresh_match_results(*, source: str, now: datetime, by: str, keys: Sequence
 
     `keys` are sports or seasons, by default the source's own. Raises what fetches raise.
     """
-    with only_one_asking(f"markets.matches.{source}") as is_ours:
-        if not is_ours:
-            return MatchCounts()
-        batch = sources.fetch_match_results(source=source, keys=keys, now=now, by=by)
-        return store_match_results(source=source, batch=batch, now=max(now, batch.fetched_at), by=by)
+    work = partial(_refresh, source=source, keys=keys, now=now, by=by)
+    return sources.run_errand(name=f"markets.matches.{source}", work=work, idle=MatchCounts(), now=now)
+
+
+def _refresh(*, source: str, keys: Sequence[str], now: datetime, by: str) -> MatchCounts:
+    batch = sources.fetch_match_results(source=source, keys=keys, now=now, by=by)
+    return store_match_results(source=source, batch=batch, now=max(now, batch.fetched_at), by=by)
 
 
 @transaction

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apps.audit import services as audit
 from apps.core.db import durable, lock_for_transaction, transaction
 from apps.core.rows import copy_rows
-from apps.core.sections import only_one_asking
 from apps.markets import sports
 from apps.markets.listing import PRICE_GRID, on_grid
 from apps.markets.models import BookmakerOdds, Market, Outcome
@@ -62,14 +62,16 @@ def refresh_odds(*, source: str, now: datetime, by: str, keys: Sequence[str] = (
 
     Nothing is done when another is at it. Raises what fetches raise.
     """
-    with only_one_asking(f"markets.odds.{source}") as is_ours:
-        if not is_ours:
-            return OddsCounts()
-        batch = sources.fetch_odds(source=source, keys=keys, now=now, by=by)
-        counts = OddsCounts(rejected=len(batch.rejected))
-        for part in _parts(batch):
-            counts = counts.plus(store_odds(source=source, batch=part, now=now, by=by))
-        return counts
+    work = partial(_refresh, source=source, keys=keys, now=now, by=by)
+    return sources.run_errand(name=f"markets.odds.{source}", work=work, idle=OddsCounts(), now=now)
+
+
+def _refresh(*, source: str, keys: Sequence[str], now: datetime, by: str) -> OddsCounts:
+    batch = sources.fetch_odds(source=source, keys=keys, now=now, by=by)
+    counts = OddsCounts(rejected=len(batch.rejected))
+    for part in _parts(batch):
+        counts = counts.plus(store_odds(source=source, batch=part, now=now, by=by))
+    return counts
 
 
 def _parts(batch: Batch[OddsRecord]) -> Iterator[Batch[OddsRecord]]:

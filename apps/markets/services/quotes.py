@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -14,7 +15,6 @@ from apps.audit import services as audit
 from apps.core import bell
 from apps.core.db import durable, transaction
 from apps.core.rows import copy_rows
-from apps.core.sections import only_one_asking
 from apps.markets import partitions, selectors
 from apps.markets.fates import Sorted, best, sort_books
 from apps.markets.models import LatestPrice, Outcome
@@ -36,14 +36,18 @@ def refresh_books(*, source: str, now: datetime, by: str) -> BookCounts:
 
     Raises what fetching raises, UnknownSource among it.
     """
-    with only_one_asking(f"markets.books.{source}") as is_ours:
-        if not is_ours:
-            return BookCounts()
-        keys = selectors.outcome_keys_to_watch(now=now, sources=source_views.sources_quoted_by(source))
-        if not keys:
-            return BookCounts()
-        batch = sources.fetch_books(source=source, outcome_keys=keys, now=now, by=by)
-        return store_books(source=source, books=batch.records, now=now, by=by, rejected=len(batch.rejected))
+    work = partial(_refresh, source=source, now=now, by=by)
+    return sources.run_errand(name=f"markets.books.{source}", work=work, idle=BookCounts(), now=now)
+
+
+def _refresh(*, source: str, now: datetime, by: str) -> BookCounts:
+    quoted = source_views.sources_quoted_by(source)
+    # Decided once: keys that moved from one batch to another in the middle would be asked for again.
+    keys = sources.once(what="keys", decide=lambda: list(selectors.outcome_keys_to_watch(now=now, sources=quoted)))
+    if not keys:
+        return BookCounts()
+    batch = sources.fetch_books(source=source, outcome_keys=keys, now=now, by=by)
+    return store_books(source=source, books=batch.records, now=now, by=by, rejected=len(batch.rejected))
 
 
 @transaction

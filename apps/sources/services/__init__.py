@@ -3,6 +3,7 @@
 from apps.sources.services.analysis import analyse
 from apps.sources.services.articles import fetch_articles, fetch_articles_of
 from apps.sources.services.doubting import doubt
+from apps.sources.services.errands import once, run_errand
 from apps.sources.services.everything import fetch_everything
 from apps.sources.services.fetching import (
     fetch_books,
@@ -35,10 +36,12 @@ __all__ = [
     "fetch_tickers",
     "force_refresh",
     "forget_old_fetches",
+    "once",
     "pause",
     "push_paces",
     "reset_breaker",
     "resume",
+    "run_errand",
     "screen",
     "self_check",
     "set_pace",

@@ -12,7 +12,7 @@ from apps.core import clock
 from apps.core.db import durable
 from apps.core.errors import Broken, DeskError
 from apps.core.progress import Progress, unheard
-from apps.resilience import KitError
+from apps.resilience import KitError, SlotAhead
 from apps.sources import http, visits
 from apps.sources.calling import Journal
 from apps.sources.chains import Part
@@ -46,15 +46,16 @@ class _Errand:
 
 
 @durable
-def fetch_articles(*, haul: str, wishes: Mapping[str, Sequence[str]], now: datetime, by: str) -> ArticleHaul:
-    """Ask the sources of a haul ("news" or "posts") at once and return what they brought, with the part of every one.
+def fetch_articles(*, haul: str, wishes: Mapping[str, Sequence[str]], now: datetime, by: str, source: str = "") -> ArticleHaul:
+    """Ask the sources of a haul ("news" or "posts") at once, or `source` alone, and return what they brought, and their parts.
 
     `wishes` are the words or symbols to search for, by source; a source without its own takes its default ones. A source
     that is off, paused or fails is named with the reason; nothing is raised for it.
     """
     chain = HAULS[haul]
+    asked = tuple(slug for slug in chain.sources if source in ("", slug))
     errands, parts = {}, {}
-    for slug in chain.sources:
+    for slug in asked:
         try:
             errands[slug] = _errand(slug, wishes.get(slug, ()), now=now, by=by)
         except (SourceClosed, NotOffered) as error:
@@ -65,7 +66,7 @@ def fetch_articles(*, haul: str, wishes: Mapping[str, Sequence[str]], now: datet
     for slug, errand in errands.items():
         parts[slug], batch = _ended(errand, answers[slug], now=now, by=by)
         batches += [batch] if batch else []
-    return ArticleHaul(batches=tuple(batches), parts=tuple(parts[slug] for slug in chain.sources))
+    return ArticleHaul(batches=tuple(batches), parts=tuple(parts[slug] for slug in asked))
 
 
 @durable
@@ -108,8 +109,11 @@ def _ended(
 
 
 def _in_our_words(slug: str, error: Exception) -> DeskError:
-    """Return the failure as the room's; a mistake of a feed's code is told loudly and costs the other sources nothing."""
-    if isinstance(error, CallInTransaction):
+    """Return the failure as the room's; a mistake of a feed's code is told loudly and costs the other sources nothing.
+
+    Raises what is none of theirs.
+    """
+    if isinstance(error, CallInTransaction | SlotAhead):
         raise error
     if isinstance(error, DeskError):
         return error

@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from apps.core.db import durable
-from apps.sources.models import FetchLog, Quarantine
+from apps.sources.models import ErrandPart, FetchLog, Quarantine
 
 BATCH_ROWS = 10_000  # a delete of this size is over in well under a second and holds no lock for long
 
 
 @durable
 def forget_old_fetches(*, keep_days: int, now: datetime) -> int:
-    """Delete fetch log and quarantine rows that are older than `keep_days` and return how many went."""
+    """Delete fetch log and quarantine rows that are older than `keep_days` and return how many went.
+
+    Errands that nobody went on with go too; they are of no use after minutes, and not counted.
+    """
     before = now - timedelta(days=keep_days)
+    ErrandPart.objects.filter(kept_at__lt=now - timedelta(days=1)).delete()
     return _delete_fetches(before) + _delete_quarantined(before)
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from apps.audit.models import Event
+from apps.jobs.models import Job
 from apps.news import services
 from apps.news.models import Article, ArticleLink, ArticleSighting
 from apps.sources import services as sources
@@ -240,10 +241,21 @@ def test_a_wall_behind_a_true_answer_is_not_kept_either(press):
     assert not sources.fetch_articles_of(**ask).stale
 
 
-def test_the_ticks_of_the_schedule_refresh_news_and_posts(press, monkeypatch):
+def test_the_ticks_of_the_schedule_have_each_open_source_asked_by_a_job_of_its_own(press, monkeypatch):
     monkeypatch.setattr("apps.core.clock.now", lambda: NOW)
     press.says_by_source = {"google_news": rss(rss_item()), "reddit": reddit_listing(reddit_post())}
-    ticks.articles()
+    sources.ensure_sources(by=BY, now=NOW)
+    sources.pause(source="newsapi", reason="too dear", by=BY, now=NOW)
+    for _ in range(2):
+        ticks.articles()
+        ticks.posts(sources="reddit twitter")
+    wanted = [("tasks.news.articles_of", "finnhub"), ("tasks.news.articles_of", "google_news")]
+    wanted += [("tasks.news.posts_of", "reddit"), ("tasks.news.posts_of", "twitter")]
+    assert sorted(Job.objects.values_list("task", "source")) == wanted, "each once, though the ticks came twice"
+    assert set(Job.objects.values_list("state", "queue")) == {("queued", "fetch")}
+    for job in Job.objects.filter(task__endswith="articles_of"):
+        ticks.articles_of(**job.kwargs)
+    assert [len(press.asked(slug)) for slug in ("newsapi", "google_news", "finnhub", "reddit")] == [0, 1, 4, 0]
     assert list(Article.objects.values_list("kind", flat=True)) == ["news"]
-    ticks.posts()
+    ticks.posts_of(source="reddit")
     assert set(Article.objects.values_list("kind", flat=True)) == {"news", "post"}

@@ -14,8 +14,11 @@ import redis
 from django.conf import settings as desk
 from kombu.exceptions import OperationalError
 
+from apps.core import clock
 from apps.core.bell import Bell, ring_all
 from apps.core.errors import Invalid
+from apps.jobs import services as jobs
+from apps.jobs.models import Job
 from apps.resilience import Pace, PacedLine, PacedQueue, PaceExceeded, RedisPaced, paced
 from apps.sources import selectors
 from apps.sources.errors import VendorAway
@@ -82,15 +85,18 @@ def test_what_is_rung_for_again_while_it_waits_waits_once():
 
 
 def test_messages_of_jobs_wait_once_a_job_under_their_source_and_tenant_and_by_priority():
-    jobs = [("job_1", "", 0), ("job_2", "acme", 0), ("job_3", "", 200), ("job_2", "acme", 0), ("job_4", "", 900)]
-    ring_all([Bell(task=BOOKS, queue="fetch", job_id=job, source=REDDIT, tenant=who, priority=n) for job, who, n in jobs])
-    assert [message["headers"]["job"] for message in messages()] == ["job_1"]
+    of = {"task": BOOKS, "queue": "fetch", "source": REDDIT}
+    places = [("", 0), ("acme", 0), ("", 200), ("", 900)]
+    enqueued = [jobs.enqueue(kwargs={}, tenant=who, priority=n, now=clock.now(), by="test", **of) for who, n in places]
+    first, second, third, fourth = (job.job_id for job in enqueued)
+    ring_all([Bell(job_id=second, tenant="acme", **of)])
+    assert [message["headers"]["job"] for message in messages()] == [first]
     assert {(line.tenant, line.count) for line in selectors.list_waiting()} == {("", 2), ("acme", 1)}
     move(until=4)
     came = messages()
-    assert sorted(message["headers"]["job"] for message in came) == ["job_1", "job_2", "job_3", "job_4"]
-    of_desk = [message["headers"]["job"] for message in came if message["headers"]["job"] in ("job_3", "job_4")]
-    assert of_desk == ["job_4", "job_3"]
+    assert sorted(message["headers"]["job"] for message in came) == sorted([first, second, third, fourth])
+    of_desk = [message["headers"]["job"] for message in came if message["headers"]["job"] in (third, fourth)]
+    assert of_desk == [fourth, third]
     assert not {"source", "tenant", "priority"} & came[-1]["headers"].keys()
 
 
@@ -140,14 +146,17 @@ def test_many_are_sent_with_one_call_and_what_waits_already_is_not_sent_again():
         send_many(BOOKS, each, source="nobody")
 
 
-def test_the_candles_of_a_source_become_one_message_a_symbol_which_waits_once():
+def test_the_candles_of_a_source_become_one_job_a_symbol_which_waits_once():
     for _ in range(2):
         candles(source="alphavantage", symbols="IBM AAPL MSFT NVDA")
-    first = [json.loads(pacing_body(message)) for message in messages()]
-    assert [kwargs["symbol"] for _, kwargs, _ in first] == ["IBM"]
-    assert [message["headers"]["task"] for message in messages()] == ["tasks.ingest.candles_of"]
-    # The first went at once and waits no more; the second tick asks for it again.
-    assert selectors.list_waiting() == [PacedLine("alphavantage", "", 4)]
+    rows = {row.kwargs["symbol"]: row for row in Job.objects.all()}
+    assert sorted(rows) == ["AAPL", "IBM", "MSFT", "NVDA"]
+    assert {(row.task, row.source) for row in rows.values()} == {("tasks.ingest.candles_of", "alphavantage")}
+    assert [message["headers"]["job"] for message in messages()] == [rows["IBM"].id]
+    assert selectors.list_waiting() == [PacedLine("alphavantage", "", 3)]
+    Job.objects.filter(id=rows["AAPL"].id).update(state="done")
+    candles(source="alphavantage", symbols="IBM AAPL MSFT NVDA")
+    assert sorted(row.kwargs["symbol"] for row in Job.objects.all()) == ["AAPL", "AAPL", "IBM", "MSFT", "NVDA"]
 
 
 def pacing_body(message: dict[str, Any]) -> bytes:
