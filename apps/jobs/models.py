@@ -69,6 +69,12 @@ class Job(Claimable):
                 name="job_parked_slot",
             ),
             models.Index(
+                "scope",
+                models.F("slot_at").asc(nulls_first=True),
+                condition=models.Q(state="queued") & ~models.Q(scope=""),
+                name="job_scope_line",
+            ),
+            models.Index(
                 Least("start_by", "deadline_at"),
                 condition=models.Q(state="queued") & (models.Q(start_by__isnull=False) | models.Q(deadline_at__isnull=False)),
                 name="job_out_of_time",

@@ -6,7 +6,7 @@
                  │ │         └────────┬──────────────────────────────────┘
                  │ │                  └──> parked ──> queued (replay) | discarded
                  │ └──> parked (its deadline passed, or its attempts are used up)
-                 └────> skipped (too late to begin, its scope is busy, superseded)
+                 └────> skipped (too late to begin, a tick whose work runs already, superseded)
 
 `parked` is a dead letter: it waits for a person. `done`, `skipped` and `discarded` are ends.
 """

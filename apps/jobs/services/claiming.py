@@ -16,6 +16,7 @@ from apps.core.database_clock import NOW
 from apps.core.db import durable, transaction
 from apps.jobs.models import Job
 from apps.jobs.services.superseding import keep_newest_parked
+from apps.jobs.services.taking_turns import IS_IN_FRONT, IS_RUNNING, gives_way
 from apps.jobs.states import RUNNING_ALREADY, TOO_LATE, Standing, moved, refusal_of, why_parked
 from apps.jobs.types import ClaimedJob, JobState, Refusal
 
@@ -39,10 +40,7 @@ CAN_BE_CLAIMED = f"""
 # The common case in one statement: a job without a scope that may be claimed.
 TAKE_ONE = TAKE.format(which=f"id = %(job_id)s AND task = %(task)s AND scope = '' AND {CAN_BE_CLAIMED}")
 # Asking first keeps an error out of the server's log each time; between two claims at once the unique index decides.
-TAKE_SCOPED = TAKE.format(
-    which="""id = %(job_id)s AND NOT EXISTS (
-        SELECT FROM jobs_job AS other WHERE other.scope = jobs_job.scope AND other.scope <> '' AND other.state = 'running')"""
-)
+TAKE_SCOPED = TAKE.format(which=f"id = %(job_id)s AND NOT EXISTS ({IS_RUNNING}) AND NOT EXISTS ({IS_IN_FRONT})")
 # ARRAY(…) keeps the planner at the primary key: with IN it may read the whole table. The limit is found by the index.
 # A row that was tried before and is due since before any fresh one comes alone: else a task to which fresh rows never stop
 # coming would never try it again.
@@ -71,7 +69,8 @@ TAKE_TRIED = TAKE.format(
 def claim(*, job_id: str, task: str, owner: str, now: datetime | None = None) -> ClaimedJob | Refusal:
     """Take one job for `owner` until its lease ends, or return why not. The attempt is counted here.
 
-    A job that came too late, or whose scope is busy, becomes skipped; one that has no attempt or no time left is parked.
+    A job that came too late becomes skipped, and so does a tick whose scope is busy; other work waits until its scope is free,
+    and is rung for then. What has no attempt or no time left is parked.
     Without `now` the time is PostgreSQL's, here and in all that ends or keeps a claim.
     """
     taken = _take(TAKE_ONE, job_id=job_id, task=task, owner=owner, now=now)
@@ -122,11 +121,15 @@ def _claim_with_care(*, job_id: str, task: str, owner: str, now: datetime | None
 
 
 def _take_scoped(job: Job, *, owner: str, now: datetime) -> ClaimedJob | Refusal:
-    """Take the locked job, or skip it when another one of its scope runs."""
+    """Take the locked job; when it is not its turn in the scope, let it wait, or skip it as a tick that is not needed."""
     taken = _take_unless_another_was_faster(job, owner=owner, now=now)
-    if not taken:
+    if taken:
+        return taken[0]
+    if gives_way(job=job):
         _end(job, "skipped", RUNNING_ALREADY, now)
-    return taken[0] if taken else "busy"
+    else:
+        _forget_bell(job)
+    return "busy"
 
 
 def _take_unless_another_was_faster(job: Job, *, owner: str, now: datetime) -> list[ClaimedJob]:
@@ -138,7 +141,7 @@ def _take_unless_another_was_faster(job: Job, *, owner: str, now: datetime) -> l
 
 
 def _forget_bell(job: Job) -> None:
-    """Note that the job's bell is spent, so that the caretaker rings for it as soon as it may be had."""
+    """Note that the job's bell is spent, so that it is rung for as soon as it may be had."""
     job.rung_at = None
     job.save(update_fields=["rung_at"])
 

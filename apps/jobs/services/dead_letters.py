@@ -53,7 +53,8 @@ def replay(*, job_id: str, by: str, now: datetime) -> None:
     job.attempts = job.postponements = 0
     job.next_try_at = job.rung_at = min(now, database_now())
     job.start_by = job.deadline_at = job.finished_at = None
-    job.reason = job.trace = ""
+    job.reason = job.trace = job.progress_note = ""
+    job.progress_done = job.progress_total = job.progress_at = None
     job.save()
     bell = Bell(task=job.task, queue=job.queue, job_id=job.id, source=job.source, tenant=job.tenant, priority=job.priority)
     ring_all(needed([bell]))

@@ -16,6 +16,7 @@ from apps.core.masking import masked_text, masked_trace
 from apps.jobs.fence import HELD, held_by, refuse_stale
 from apps.jobs.models import Schedule
 from apps.jobs.services.superseding import keep_newest_parked
+from apps.jobs.services.taking_turns import ring_next
 from apps.jobs.states import next_try
 from apps.jobs.types import ClaimedJob, JobState
 
@@ -23,13 +24,13 @@ REASON_LENGTH_MAX = 300
 LET_GO = "lease_owner = '', lease_until = NULL"
 FINISH = f"""
     UPDATE jobs_job SET state = 'done', finished_at = {NOW}, reason = %(reason)s, trace = '', {LET_GO}
-    WHERE {HELD} RETURNING schedule, slot_at, started_at, finished_at
+    WHERE {HELD} RETURNING schedule, slot_at, started_at, finished_at, scope
 """
 MOVE = f"""
     UPDATE jobs_job SET state = %(state)s, next_try_at = %(next_try_at)s, finished_at = %(finished_at)s, reason = %(reason)s,
         trace = %(trace)s, attempts = attempts - %(returned)s, postponements = postponements + %(returned)s,
         rung_at = NULL, {LET_GO}
-    WHERE {HELD}
+    WHERE {HELD} RETURNING scope
 """
 
 
@@ -66,7 +67,7 @@ def fail(*, claim: ClaimedJob, error: BaseException, now: datetime | None = None
     )
     state: JobState = "queued" if at else "parked"
     reason = masked_text(f"{type(error).__name__}: {first_line(error)}")[:REASON_LENGTH_MAX]
-    _move(claim, state=state, next_try_at=at, finished_at=None if at else now, reason=reason, trace=masked_trace(error))
+    _move(claim, state=state, next_try_at=at, finished_at=None if at else now, reason=reason, trace=masked_trace(error), now=now)
     if state == "parked":
         keep_newest_parked(schedules=[claim.schedule])
     return state
@@ -75,14 +76,18 @@ def fail(*, claim: ClaimedJob, error: BaseException, now: datetime | None = None
 @transaction
 def postpone(*, claim: Claim, wait_s: float, now: datetime | None = None, reason: str = "") -> None:
     """Put a job off by so many seconds, without counting this as an attempt. Raises StaleLease."""
-    at = (now or database_now()) + timedelta(seconds=max(0.0, wait_s))
-    _move(claim, state="queued", next_try_at=at, finished_at=None, reason=reason[:REASON_LENGTH_MAX], trace="", returned=1)
+    now = now or database_now()
+    at = now + timedelta(seconds=max(0.0, wait_s))
+    reason = reason[:REASON_LENGTH_MAX]
+    _move(claim, state="queued", next_try_at=at, finished_at=None, reason=reason, trace="", returned=1, now=now)
 
 
-def _move(claim: Claim, *, returned: int = 0, **changes: Any) -> None:
+def _move(claim: Claim, *, now: datetime, returned: int = 0, **changes: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(MOVE, {"returned": returned, **changes, **held_by([claim])})
-        refuse_stale([claim], cursor.rowcount)
+        scopes = [scope for (scope,) in cursor.fetchall()]
+    refuse_stale([claim], len(scopes))
+    ring_next(scopes=scopes, now=now)
 
 
 def _finish(claims: Sequence[Claim], *, reason: str, now: datetime | None) -> None:
@@ -90,7 +95,8 @@ def _finish(claims: Sequence[Claim], *, reason: str, now: datetime | None) -> No
         cursor.execute(FINISH, {"now": now, "reason": reason[:REASON_LENGTH_MAX], **held_by(claims)})
         ended = cursor.fetchall()
     refuse_stale(claims, len(ended))
-    for schedule, slot_at, started_at, finished_at in ended:
+    ring_next(scopes=[scope for *_, scope in ended], now=now)
+    for schedule, slot_at, started_at, finished_at, _ in ended:
         if schedule:
             _note_success(schedule, slot_at=slot_at, lateness_s=(started_at - slot_at).total_seconds(), now=finished_at)
 

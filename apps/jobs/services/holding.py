@@ -12,12 +12,17 @@ from apps.core.claims import Claim
 from apps.core.database_clock import NOW
 from apps.core.db import transaction, transaction_required
 from apps.jobs.fence import HELD, held_by, refuse_stale
-from apps.jobs.models import Job
 
 NOTE_LENGTH_MAX = 200
 RENEW = f"UPDATE jobs_job SET lease_until = {NOW} + %(lease_s)s * interval '1 s' WHERE {HELD}"
 # Share: others may look, and whoever wants to take the job over waits until this transaction has ended.
 CHECK = f"SELECT 1 FROM jobs_job WHERE {HELD} FOR SHARE"
+
+
+NOTE = f"""
+    UPDATE jobs_job SET progress_done = %(done)s, progress_total = %(total)s, progress_note = %(note)s, progress_at = {NOW}
+    WHERE {HELD}
+"""
 
 
 @transaction
@@ -46,7 +51,8 @@ def check(*, claim: Claim) -> None:
 
 
 @transaction
-def note_progress(*, job_id: str, done: int, total: int | None, note: str, now: datetime) -> None:
-    """Write down how far a running job is; `total` is None while nobody knows it. A job that is not running is left alone."""
-    running = Job.objects.filter(id=job_id, state="running")
-    running.update(progress_done=done, progress_total=total, progress_note=note[:NOTE_LENGTH_MAX], progress_at=now)
+def note_progress(*, claim: Claim, done: int, total: int | None, note: str, now: datetime | None = None) -> None:
+    """Write down how far a job is; `total` is None while nobody knows it. A job that another claim holds is left alone."""
+    values = {"done": done, "total": total, "note": note[:NOTE_LENGTH_MAX], "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE, {**values, **held_by([claim])})

@@ -14,6 +14,7 @@ from apps.core.db import durable, only_one, transaction
 from apps.jobs.batching import batch_tasks, is_batch
 from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
 from apps.jobs.services.superseding import keep_newest_parked
+from apps.jobs.services.taking_turns import HAS_ITS_TURN
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 
@@ -53,18 +54,18 @@ END_OUT_OF_TIME = f"""
     RETURNING state, schedule
 """
 # What is due, in the order in which it is wanted. A bell counts as old after some seconds.
-WAITING = """
+WAITING = f"""
     SELECT queue, task, source, count(*) FILTER (WHERE rung_at IS NULL),
            count(*) FILTER (WHERE rung_at <= %(old)s), max(rung_at),
            bool_or(attempts > 0 AND (rung_at IS NULL OR rung_at <= %(old)s)),
            count(*) FILTER (WHERE rung_at IS NULL AND attempts > 0)
-    FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s
+    FROM jobs_job WHERE state = 'queued' AND next_try_at <= %(now)s AND {HAS_ITS_TURN}
     GROUP BY queue, task, source
 """
 # Of each queue: jobs rung for so long before one that has been begun that their message, if there were one, would have been
 # taken first; and the bell up to which that is so. Only a job that was rung for once, when it was made, tells when the
 # message came that was taken for it.
-OVERTAKEN = """
+OVERTAKEN = f"""
     WITH begun AS (
         SELECT queue, max(made_at) - %(patience)s AS until FROM (
             SELECT queue, task, source, made_at, rung_at, attempts, postponements FROM jobs_job WHERE state = 'running'
@@ -77,18 +78,18 @@ OVERTAKEN = """
     )
     SELECT queue, until, count(*) FROM begun JOIN jobs_job USING (queue)
     WHERE state = 'queued' AND next_try_at <= %(now)s AND rung_at <= LEAST(until, %(old)s) AND source = ''
-      AND task <> ALL(%(batch_tasks)s)
+      AND task <> ALL(%(batch_tasks)s) AND {HAS_ITS_TURN}
     GROUP BY queue, until
 """
 # Of paced sources only their own jobs; else all but theirs. Those that were never rung for come first, then the overtaken,
 # which go before all others in the queue: they have waited there already.
-RING_SINGLES = """
+RING_SINGLES = f"""
     UPDATE jobs_job SET rung_at = %(now)s
     FROM (
         SELECT id AS silent_id, attempts > 0 OR is_overtaken AS goes_first
         FROM jobs_job, LATERAL (SELECT COALESCE(source = '' AND rung_at <= %(overtaken_until)s, FALSE) AS is_overtaken) AS place
         WHERE state = 'queued' AND queue = %(queue)s AND next_try_at <= %(now)s AND (rung_at IS NULL OR rung_at <= %(old)s)
-          AND task <> ALL(%(batch_tasks)s)
+          AND task <> ALL(%(batch_tasks)s) AND {HAS_ITS_TURN}
           AND CASE WHEN %(source)s::text IS NULL THEN source <> ALL(%(paced)s) ELSE source = %(source)s::text END
         ORDER BY rung_at IS NOT NULL, NOT is_overtaken, priority DESC, next_try_at
         LIMIT %(count)s FOR NO KEY UPDATE OF jobs_job SKIP LOCKED

@@ -108,15 +108,6 @@ def test_a_parked_job_is_not_given(db, bells):
     assert refused(job_id, now=after(1000)) == "done"
 
 
-def test_one_job_of_a_scope_runs_and_the_second_is_skipped(db, bells):
-    first, second, third = (enqueue(scope="catalogue:kalshi") for _ in range(3))
-    held = claim(first)
-    assert refused(second) == "busy"
-    assert (row(second).state, row(second).reason, row(second).attempts) == ("skipped", "running already", 0)
-    jobs.finish(claim=held, now=after(1))
-    assert claim(third, now=after(1)).attempts == 1
-
-
 @pytest.mark.django_db(transaction=True)
 def test_of_twelve_workers_one_gets_the_job(bells):
     job_id = enqueue()
@@ -131,7 +122,7 @@ def test_of_twelve_jobs_of_one_scope_claimed_at_once_one_runs(bells):
     ids = [enqueue(scope="one") for _ in range(12)]
     answers = at_once(12, lambda n: jobs.claim(job_id=ids[n], task=SINGLE, owner=f"worker-{n}", now=NOW))
     assert [type(answer) for answer in answers].count(ClaimedJob) == 1
-    assert (answers.count("busy"), states()) == (11, {"running": 1, "skipped": 11})
+    assert (answers.count("busy"), states()) == (11, {"running": 1, "queued": 11})
 
 
 def test_a_batch_is_taken_in_one_statement_the_longest_due_first(db, bells, django_assert_num_queries):

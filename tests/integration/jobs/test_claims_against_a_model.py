@@ -80,7 +80,6 @@ class Queue(RuleBasedStateMachine):
             assert given == "not-due"
         elif job.scope and any(other.state == "running" for other in self.known.values() if other.scope == job.scope):
             assert given == "busy"
-            job.state = "skipped"
         else:
             assert isinstance(given, ClaimedJob)
             self.take(given)

@@ -45,9 +45,11 @@ def events() -> list[tuple[str, str, str]]:
 @pytest.mark.django_db(transaction=True)
 def test_a_replayed_job_waits_in_its_queue_as_if_it_were_new(bells):
     job_id = parked(deadline_at=after(1000), start_by=after(900))
+    Job.objects.update(progress_done=3, progress_total=9, progress_note="half", progress_at=NOW)
     bells.clear()
     jobs.replay(job_id=job_id, by="olga", now=after(2000))
     job = row(job_id)
+    assert (job.progress_done, job.progress_total, job.progress_note, job.progress_at) == (None, None, "", None)
     assert (job.state, job.attempts, job.next_try_at, job.deadline_at, job.start_by) == ("queued", 0, after(2000), None, None)
     assert (job.reason, job.trace, job.finished_at) == ("", "", None)
     assert bells == [Bell(task=SINGLE, queue=QUEUE, job_id=job_id)]

@@ -111,11 +111,11 @@ def test_a_job_that_is_put_off_has_all_its_attempts_still(db, bells):
 
 def test_progress_is_noted_while_the_job_runs_and_not_afterwards(db, bells):
     held = claim(enqueue())
-    jobs.note_progress(job_id=held.id, done=3, total=10, note="x" * 300, now=after(1))
+    jobs.note_progress(claim=held, done=3, total=10, note="x" * 300, now=after(1))
     job = row(held.id)
     assert (job.progress_done, job.progress_total, job.progress_note, job.progress_at) == (3, 10, "x" * 200, after(1))
     jobs.finish(claim=held, now=after(2))
-    jobs.note_progress(job_id=held.id, done=4, total=None, note="", now=after(3))
+    jobs.note_progress(claim=held, done=4, total=None, note="", now=after(3))
     assert row(held.id).progress_done == 3
 
 

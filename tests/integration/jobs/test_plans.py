@@ -11,7 +11,7 @@ import pytest
 
 from apps.jobs import fence
 from apps.jobs.lost_bells import PATIENCE
-from apps.jobs.services import claiming, ending, forgetting, holding, reconciling
+from apps.jobs.services import claiming, ending, forgetting, holding, reconciling, taking_turns
 from tests.integration.jobs.jobs_world import BATCH, NOW, SINGLE, after
 from tests.integration.jobs.plans import explained, indexes_of
 
@@ -33,6 +33,7 @@ FILL = """
 LATER = after(200)
 CLAIM = {"owner": "w", "lease_s": 15, "now": LATER}
 HELD: dict[str, Any] = {"ids": [f"job_{n:026d}" for n in range(90_001, 90_101)], "tokens": [0] * 100, "now": LATER}
+SCOPES = {"one_running_per_scope", "job_scope_line"}
 LOOK = {"now": LATER, "old": LATER, "limit": 100}
 
 STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -40,7 +41,7 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "claim in a scope": (
         claiming.TAKE_SCOPED,
         {**CLAIM, "job_id": HELD["ids"][0]},
-        {"jobs_job_pkey", "one_running_per_scope"},
+        {"jobs_job_pkey", *SCOPES},
     ),
     "claim a fresh batch": (claiming.TAKE_NEXT, {**CLAIM, "task": BATCH, "limit": 100}, {"job_batch", "jobs_job_pkey"}),
     "claim a tried row": (claiming.TAKE_TRIED, {**CLAIM, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
@@ -49,17 +50,18 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "finish": (ending.FINISH, {**HELD, "reason": ""}, {"jobs_job_pkey"}),
     "free": (reconciling.FREE, {**LOOK, "now": after(90.2)}, {"job_leased", "jobs_job_pkey"}),
     "end what is out of time": (reconciling.END_OUT_OF_TIME, {**LOOK, "now": after(92.5)}, {"job_out_of_time", "jobs_job_pkey"}),
-    "count what waits": (reconciling.WAITING, LOOK, {"job_due"}),
+    "count what waits": (reconciling.WAITING, LOOK, {"job_due", *SCOPES}),
     "ring for a batch": (reconciling.RING_BATCH, {**LOOK, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
     "ring for single jobs": (
         reconciling.RING_SINGLES,
         {**LOOK, "queue": "money", "source": None, "paced": [], "batch_tasks": [BATCH], "count": 100, "overtaken_until": LATER},
-        {"job_due", "jobs_job_pkey"},
+        {"job_due", "jobs_job_pkey", *SCOPES},
     ),
+    "ring for the next in line": (taking_turns.RING_NEXT, {"scope": "one", "now": None}, {"job_scope_line", "jobs_job_pkey"}),
     "count what was overtaken": (
         reconciling.OVERTAKEN,
         {**LOOK, "patience": PATIENCE, "recent": after(89), "batch_tasks": [BATCH]},
-        {"job_leased", "job_ended", "job_due"},
+        {"job_leased", "job_ended", "job_due", *SCOPES},
     ),
     "forget": (forgetting.DELETE, {"state": "done", "before": after(5), "limit": 100}, {"job_ended", "jobs_job_pkey"}),
 }

@@ -19,6 +19,7 @@ from apps.core.sections import only_one_asking
 from apps.jobs.types import ClaimedJob
 from apps.sources.engine import engine
 from tasks.base import BatchTask, DeskTask
+from tasks.running import present_job
 
 MARKS = "CREATE TABLE IF NOT EXISTS clockwork_mark (job text, note text, pid int, at timestamptz DEFAULT clock_timestamp())"
 MARK = "INSERT INTO clockwork_mark (job, note, pid) VALUES (%s, %s, %s)"
@@ -47,6 +48,15 @@ def mark_batch(*, jobs: Sequence[ClaimedJob]) -> None:
         if job.kwargs.get("is_bad"):
             raise ValueError(f"{job.kwargs['name']} is bad")
         leave_mark(job.kwargs["name"], "batch")
+
+
+@shared_task(base=DeskTask, name="clockwork.mark_slot")
+def mark_slot(*, work_s: float, **_: Any) -> None:
+    job = present_job()
+    slot = job.slot_at.isoformat() if job and job.slot_at else "no slot"
+    leave_mark(slot, "begin")
+    time.sleep(work_s)
+    leave_mark(slot, "end")
 
 
 @shared_task(base=DeskTask, name="clockwork.refuse")
