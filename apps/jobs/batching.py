@@ -1,4 +1,4 @@
-"""Which tasks work on batches of rows, and so which bells wake them.
+"""Which tasks and queues there are, which tasks work on batches of rows, and so which bells wake them.
 
 The clockwork's classes say it, and Celery's registry knows them by name.
 """
@@ -17,6 +17,16 @@ from apps.core.bell import Bell
 def is_batch(task: str) -> bool:
     """Say whether one message of this task wakes a batch of its rows; a task that nobody registered is woken row by row."""
     return getattr(_tasks().get(task), "batch_size", 0) > 0
+
+
+def is_known(task: str) -> bool:
+    """Say whether this version of the desk has the task."""
+    return task in _tasks()
+
+
+def is_queue(queue: str) -> bool:
+    """Say whether the desk has this queue."""
+    return queue in current_app.amqp.queues
 
 
 def batch_tasks() -> list[str]:

@@ -1,7 +1,7 @@
 """The room's verbs: write work down, claim it, end it, take it back from the dead, and let go of what is old."""
 
 from apps.jobs.services.claiming import claim, claim_batch
-from apps.jobs.services.dead_letters import discard, park_message, replay
+from apps.jobs.services.dead_letters import discard, replay
 from apps.jobs.services.editing import edit_schedule
 from apps.jobs.services.ending import fail, finish, finish_batch, postpone
 from apps.jobs.services.enqueuing import enqueue, enqueue_many
@@ -30,7 +30,6 @@ __all__ = [
     "give_back",
     "lose",
     "note_progress",
-    "park_message",
     "postpone",
     "reconcile",
     "renew",

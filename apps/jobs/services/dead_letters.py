@@ -1,8 +1,7 @@
-"""Parked work: put aside, sent back into its queue, or let go. What a person decides is audited."""
+"""Parked work: sent back into its queue, or let go. What a person decides is audited."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,35 +9,10 @@ from apps.audit import services as audit
 from apps.core.bell import Bell, ring_all
 from apps.core.database_clock import database_now
 from apps.core.db import transaction
-from apps.core.masking import masked, masked_text
 from apps.jobs.batching import needed
 from apps.jobs.errors import JobNotFound, JobNotParked
 from apps.jobs.models import Job
 from apps.jobs.states import moved
-
-REASON_LENGTH_MAX = 300
-
-
-@transaction
-def park_message(
-    *, task: str, kwargs: Mapping[str, Any], queue: str, reason: str, trace: str, attempts: int, by: str, now: datetime
-) -> str:
-    """Park the work of a message that had no row, and return the id of its job. Secrets are masked."""
-    job = Job.objects.create(
-        task=task[:120],
-        kwargs=masked(kwargs),
-        queue=queue[:20],
-        state="parked",
-        attempts=attempts,
-        next_try_at=now,
-        made_at=now,
-        made_by=by[:120],
-        finished_at=now,
-        reason=masked_text(reason)[:REASON_LENGTH_MAX],
-        trace=masked_text(trace),
-    )
-    audit.record(action="dead_letter.parked", subject=job.id, by=by, now=now, detail=_story(job))
-    return job.id
 
 
 @transaction

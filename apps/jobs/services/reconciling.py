@@ -15,6 +15,7 @@ from apps.jobs.batching import batch_tasks, is_batch
 from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
 from apps.jobs.services.superseding import keep_newest_parked
 from apps.jobs.services.taking_turns import HAS_ITS_TURN
+from apps.jobs.services.unknown_work import park_unknown, those_with_a_queue
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 
@@ -127,8 +128,8 @@ def reconcile(*, depths: Mapping[str, int], now: datetime | None = None, paced: 
         now = now or database_now()
         freed, lost = _moved(FREE, now)
         skipped, ended = _moved(END_OUT_OF_TIME, now)
-        rerung = _ring_again(depths=depths, paced=paced or {}, now=now)
-    return Reconciled(rerung=rerung, freed=freed, parked=lost + ended, skipped=skipped)
+        rerung, unknown = _ring_again(depths=depths, paced=paced or {}, now=now)
+    return Reconciled(rerung=rerung, freed=freed, parked=lost + ended + unknown, skipped=skipped)
 
 
 @transaction
@@ -141,10 +142,14 @@ def _moved(statement: str, now: datetime) -> tuple[int, int]:
 
 
 @transaction
-def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> int:
-    """Ring, and return for how many; what was tried before goes first, or each try would wait behind the whole queue."""
+def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> tuple[int, int]:
+    """Ring, and return for how many, and how many were parked because nobody could take them.
+
+    What was tried before goes first, or each try would wait behind the whole queue.
+    """
     values = {"now": now, "old": now - PATIENCE, "paced": list(paced), "batch_tasks": batch_tasks()}
-    groups = [_group(row) for row in _rows(WAITING, values)]
+    found = [_group(row) for row in _rows(WAITING, values)]
+    parked, groups = park_unknown(groups=found, now=now, limit=ROWS_MAX), those_with_a_queue(found)
     bells: list[Bell] = []
     for batch in silent_batches(groups, now=now):
         _rows(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})
@@ -156,7 +161,7 @@ def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: dat
         which = {"queue": wish.queue, "source": wish.source, "count": wish.count, "overtaken_until": until}
         bells += [Bell(**dict(zip(RUNG, row, strict=True))) for row in _rows(RING_SINGLES, values | which)]
     ring_all(sorted(bells, key=lambda bell: not bell.goes_first))
-    return len(bells)
+    return len(bells), parked
 
 
 def _overtaken(values: Mapping[str, Any]) -> dict[str, tuple[datetime, int]]:

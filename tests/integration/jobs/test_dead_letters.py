@@ -93,18 +93,6 @@ def test_of_six_people_at_once_one_decides(bells):
     assert (len(events()), len(bells)) == (1, 1 if row(job_id).state == "queued" else 0)
 
 
-def test_a_message_without_a_row_is_parked_without_its_secrets(db, bells):
-    job_id = jobs.park_message(
-        task="tasks.gone", kwargs={"market_id": "mkt_1", "api_key": "k", "note": "a\x00b"}, queue="money",
-        reason="redis://:hunter2@h/0 \x00", trace="at redis://:hunter2@h/0", attempts=4, by="worker", now=NOW,
-    )  # fmt: skip
-    job = row(job_id)
-    assert (job.state, job.attempts, job.queue, job.finished_at) == ("parked", 4, "money", NOW)
-    assert job.kwargs == {"market_id": "mkt_1", "api_key": "***", "note": "ab"}
-    assert (job.reason, job.trace) == ("redis://:***@h/0 ", "at redis://:***@h/0")
-    assert events() == [("dead_letter.parked", job_id, "worker")]
-
-
 def run(*arguments):
     out, err = StringIO(), StringIO()
     try:

@@ -14,11 +14,11 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.jobs import services as jobs
 from apps.monitoring import apps, metrics, services
 from apps.monitoring.metrics import metric_files
 from tasks import backup
 from tasks.upkeep import heartbeat
+from tests.integration.jobs.queue_rows import make_job
 from tests.integration.monitoring.conftest import SECONDS_OF_PATIENCE, database_at
 from tests.integration.trading.desk import open_desk
 
@@ -35,7 +35,7 @@ def families(answer) -> dict[str, dict[tuple[str, ...], float]]:
 
 def test_figures_of_the_business_come_from_the_services_at_scrape_time(transactional_db, clean_redis, ops):
     get_redis_connection("strict").rpush("q:money", "a", "b", "c")
-    jobs.park_message(task="tasks.settle.due", kwargs={}, queue="money", reason="x", trace="", attempts=3, by="test", now=NOW)
+    make_job("parked", task="tasks.settle.due", queue="money", now=NOW)
     services.record_failure(task="tasks.trade.work", task_id="1", kwargs={}, error=ValueError("x"), now=NOW)
     answer = ops.get("/metrics")
     found = families(answer)
