@@ -11,13 +11,14 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from celery.app.task import Context
 from kombu.utils.json import loads
 
+from apps.core.headers import AGAIN, FIRST, JOB
 from tasks.shapes import Shape
 
 DropReason = Literal[
@@ -37,7 +38,7 @@ DropReason = Literal[
 SIZE_BYTES_MAX = 1_048_576
 DEPTH_MAX = 32
 TEXT_LENGTH_MAX = 300
-RETRIES_MAX = 100
+RETRIES_MAX, AGAIN_MAX = 100, 10
 # No countdown above seconds: a message that waits in a worker's memory is lost with it.
 ETA_AHEAD_MAX = timedelta(minutes=5)
 ETA_BEHIND_MAX = timedelta(days=1)
@@ -53,6 +54,10 @@ CELERY_HEADERS = frozenset(
     }
 )
 HIDING_HEADERS = (frozenset(dir(Context)) | {"compression", "args", "properties", "delivery_info"}) - CELERY_HEADERS
+# What waits for a slot of its source: what such a text says, which part of that it must say, and the headers it may have.
+LETTER_NEEDS = frozenset({"task", "id", "kwargs"})
+LETTER_SAYS = LETTER_NEEDS | {"queue", "headers", "expires_at_s"}
+LETTER_HEADERS = frozenset({JOB, FIRST, AGAIN})
 MARKS_OF_TYPES = (b"__type__", rb"\u")
 MARKS = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
@@ -79,6 +84,26 @@ def check_message(raw: bytes, *, shape_of: Callable[[str], Shape | None], now: d
 def check_broadcast(raw: bytes) -> None:
     """Raise Unfit unless `raw` is a readable message to all workers (remote control, events)."""
     _envelope(raw)
+
+
+def check_letter(text: str, *, shape_of: Callable[[str], Shape | None], queues: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return what the text of a message says that waits for a slot. Raises Unfit for one that could not be sent, or done."""
+    _require(len(text) <= SIZE_BYTES_MAX, "too-big")
+    letter = _parsed(text.encode(errors="surrogatepass"))  # bytes that are no text come as halves of characters
+    _require(isinstance(letter, dict) and LETTER_NEEDS <= letter.keys() <= LETTER_SAYS, "bad-shape")
+    headers, queue = letter.get("headers", {}), letter.get("queue")
+    shape = shape_of(letter["task"]) if isinstance(letter["task"], str) else None
+    if shape is None:
+        raise Unfit("unknown-task")
+    _require(isinstance(headers, dict) and headers.keys() <= LETTER_HEADERS, "bad-shape")
+    _require(_is_whole(headers.get(AGAIN, 0), 0, AGAIN_MAX) and isinstance(headers.get(FIRST, False), bool), "bad-shape")
+    _require(queue is None or (isinstance(queue, str) and queue in queues), "bad-shape")
+    _check_headers({**headers, "id": letter["id"]}, shape, now)
+    _check_arguments([[], letter["kwargs"], {}], headers, shape)
+    expires_at_s = letter.get("expires_at_s")
+    latest_s = (now + EXPIRES_AWAY_MAX).timestamp()
+    _require(expires_at_s is None or (type(expires_at_s) in (int, float) and 0 <= expires_at_s <= latest_s), "eta")
+    return letter  # type: ignore[no-any-return]  # a dict, as was just required
 
 
 def depth_of(text: bytes, *, limit: int) -> int:

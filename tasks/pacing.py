@@ -11,17 +11,14 @@ rung for again by the caretaker. Messages are never let through without a slot.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import structlog
-from celery import Celery, current_app
+from celery import current_app
 from celery.utils import uuid
 from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError
@@ -30,64 +27,28 @@ from prometheus_client import Counter
 from apps.core import clock
 from apps.core.errors import Invalid
 from apps.core.headers import AGAIN, JOB, PRIORITY, SENT_AT_S, SLOT, SOURCE, TENANT
+from apps.jobs import selectors as jobs
+from apps.jobs.errors import Unfinished
 from apps.monitoring.queues import queue_depths
 from apps.resilience import Pace, PacedItem, PaceExceeded, PaidSlot, StoreUnavailable, allowing, slot_of_header
-from apps.resilience.paced import PRIORITY_MAX
+from apps.resilience.paced import PRIORITY_MAX, Ahead, Popping
 from apps.sources import services as sources
 from apps.sources.pacing import pace_of, paced_queue
 from apps.tenants.weights import weight_of
+from tasks.envelopes import AGAIN_MAX
+from tasks.letters import Letter, drop_letter, heirs_of, jobs_of, read_letter
 
 log = structlog.get_logger(__name__)
 
 MOVED = Counter("paced_published_total", "Messages whose slot came and that were published.", ["source"])
+UNWANTED = Counter("paced_unwanted_total", "Messages that lost their worth while they waited, and took no slot.", ["source"])
 FETCH_WAIT_S_MAX = 2.0  # a call whose slot is further away gives its worker back: the job is put off
 LOOK_EVERY_S = 0.05  # so late a message that has just begun to wait may be seen
 PUSH_EVERY_S = 10.0
-BATCH = 100
+# So many are looked at before slots are taken; more when there is reason to, for to look ahead among many tenants costs.
+AHEAD, BATCH = 10, 100
 # More messages than this before the workers means that they are the bottleneck: slots would pass before they are used.
 JAM_DEPTH, JAM_WAIT_S = 50, 0.02
-NAME_LENGTH, AGAIN_MAX = 200, 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A message that waits, with all that Celery is to be told when its time has come."""
-
-    task: str
-    id: str
-    kwargs: Mapping[str, Any]
-    queue: str | None = None
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    expires_at_s: float | None = None
-
-    @property
-    def has_expired(self) -> bool:
-        """Whether nobody wants it any more."""
-        return self.expires_at_s is not None and self.expires_at_s <= clock.now().timestamp()
-
-    @property
-    def name(self) -> str:
-        """By what it waits once: its job, or its task and arguments."""
-        job_id = self.headers.get(JOB)
-        said = f"job {job_id}" if job_id else f"{self.task} {json.dumps(self.kwargs, sort_keys=True)}"
-        return said if len(said) <= NAME_LENGTH else f"{self.task} {sha256(said.encode()).hexdigest()}"
-
-    def as_text(self) -> str:
-        """Return it as JSON; `asdict` would copy everything in it first."""
-        return json.dumps({name: getattr(self, name) for name in LETTER_FIELDS})
-
-    def publish(self, slot: PaidSlot, producer: Any) -> None:
-        """Send it, with the slot that is paid; past `DeskCelery.send_task`, which would let it wait again."""
-        headers = {**self.headers, SLOT: slot.as_header(), SENT_AT_S: clock.now().timestamp()}
-        options: dict[str, Any] = {"queue": self.queue} if self.queue else {}
-        if self.expires_at_s is not None:
-            options["expires"] = datetime.fromtimestamp(self.expires_at_s, tz=UTC)
-        Celery.send_task(
-            current_app, self.task, kwargs=dict(self.kwargs), task_id=self.id, headers=headers, producer=producer, **options
-        )
-
-
-LETTER_FIELDS = tuple(entry.name for entry in fields(Letter))
 
 
 def hold_back(name: str, kwargs: Mapping[str, Any], options: dict[str, Any]) -> bool:
@@ -155,7 +116,7 @@ def allowance(request: Any) -> Iterator[None]:
         with allowing(slot=slot, wait_s_max=FETCH_WAIT_S_MAX):
             yield
     except Exception as error:
-        if job_id or not _wants_a_slot(error) or not _wait_again(request):
+        if job_id or not _wants_a_slot(error) or not _wait_again(request, error):
             raise
         log.info("paced_message_waits_again", task=request.task, source=slot.source if slot else "")
 
@@ -164,13 +125,13 @@ def _wants_a_slot(error: Exception) -> bool:
     return isinstance(error, PaceExceeded) or isinstance(error.__cause__, PaceExceeded)
 
 
-def _wait_again(request: Any) -> bool:
-    """Let the message wait for another slot; False when it did so often enough."""
+def _wait_again(request: Any, error: Exception) -> bool:
+    """Let the message wait for another slot; False when it did so often enough without getting on."""
     times = request.get(AGAIN)
     times = times if type(times) is int else 0
     if times >= AGAIN_MAX:
         return False
-    current_app.send_task(request.task, kwargs=request.kwargs, headers={AGAIN: times + 1}, retry=False)
+    current_app.send_task(request.task, kwargs=request.kwargs, headers={AGAIN: times + (not isinstance(error, Unfinished))}, retry=False)
     return True
 
 
@@ -180,11 +141,13 @@ class Mover:
     def __init__(self) -> None:
         self._pushed_s = float("-inf")
         self._queues: set[str] = set()
+        self._ahead: dict[str, int] = defaultdict(lambda: AHEAD)
 
     def step(self) -> float:
         """Publish what is due and return the seconds until the next look. Raises StoreUnavailable, OperationalError.
 
-        What was taken and could not be published is in flight in the store, and comes back when its lease ends.
+        What was taken and could not be published is in flight in the store, and comes back when its lease ends. Raises
+        DatabaseError when jobs wait and their rows cannot be asked: workers could not begin them either.
         """
         self._push()
         due = paced_queue().due()
@@ -196,17 +159,30 @@ class Mover:
         return min([LOOK_EVERY_S, *(wait_s for wait_s in waits_s if wait_s is not None)])
 
     def _move(self, source: str) -> float | None:
-        """Publish what a source has slots for, and return when to look at it again."""
-        popping = paced_queue().pop(source, BATCH)
-        letters = [(Letter(**json.loads(found.body)), found.slot) for found in popping.popped]
-        if popping.reclaimed:
-            log.warning("paced_messages_put_back", source=source, count=popping.reclaimed)
-        if letters:
-            _publish(letters)
-            paced_queue().landed(source, [found.id for found in popping.popped])
-            self._queues = {letter.queue or _default_queue(letter.task) for letter, _ in letters}
-            MOVED.labels(source=source).inc(len(letters))
+        """Publish what a source has slots for, and return when to look at it again. No slot goes to what nobody wants."""
+        looked = paced_queue().peek(source, self._ahead[source])
+        _tell_put_back(source, looked.reclaimed)
+        if _pass_on_unwanted(source, looked.ahead):
+            self._ahead[source] = BATCH
+            return 0.0
+        popping = paced_queue().pop(source, len(looked.ahead))
+        _tell_put_back(source, popping.reclaimed)
+        self._ahead[source] = BATCH if len(popping.popped) >= AHEAD else AHEAD
+        if popping.popped:
+            self._carry(source, popping)
         return popping.next_s
+
+    def _carry(self, source: str, popping: Popping) -> None:
+        """Publish what has its slot now; what turns out to be no message is dropped, and holds up no other."""
+        read = [(found, read_letter(found.body)) for found in popping.popped]
+        letters = [(letter, found.slot) for found, letter in read if isinstance(letter, Letter)]
+        _publish(letters)
+        paced_queue().landed(source, [found.id for found in popping.popped])
+        for found, reason in read:
+            if not isinstance(reason, Letter):
+                drop_letter(source, found.body, reason)
+        self._queues = {letter.queue or _default_queue(letter.task) for letter, _ in letters}
+        MOVED.labels(source=source).inc(len(letters))
 
     def _is_jammed(self) -> bool:
         """Whether the workers are behind with what came last: more of it would only outlive its slots."""
@@ -241,6 +217,25 @@ def move_step() -> float:
 
 
 _mover = Mover()
+
+
+def _pass_on_unwanted(source: str, ahead: Sequence[Ahead]) -> int:
+    """Take out of the line what is no message or wakes nobody, or give its place to an heir; return how many it was."""
+    letters = {found.id: read_letter(found.body) for found in ahead}
+    job_ids = jobs_of(list(letters.values()))
+    heirs = heirs_of(letters, jobs.whom_to_wake(job_ids=job_ids) if job_ids else {})
+    gone = paced_queue().pass_on(source, heirs)
+    for found in ahead:
+        reason = letters[found.id]
+        if found.id in gone and not isinstance(reason, Letter):
+            drop_letter(source, found.body, reason)
+    UNWANTED.labels(source=source).inc(len(gone))
+    return len(heirs)
+
+
+def _tell_put_back(source: str, count: int) -> None:
+    if count:
+        log.warning("paced_messages_put_back", source=source, count=count)
 
 
 def _publish(letters: Sequence[tuple[Letter, PaidSlot]]) -> None:

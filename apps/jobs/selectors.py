@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -50,6 +51,36 @@ TIMES = """
     ended AS (SELECT queue, count(*) AS done FROM jobs_job WHERE state = 'done' AND finished_at >= %(since)s GROUP BY queue)
     SELECT queue, done, COALESCE(looked_at, 0), waits, runs FROM ended LEFT JOIN quantiles USING (queue) ORDER BY queue
 """
+# A message is wanted by a job that waits and was rung for: one that is to be tried again later gets a message then.
+AWAITED = """
+    {job}.state = 'queued' AND {job}.rung_at IS NOT NULL AND {job}.attempts < {job}.attempts_max
+    AND ({job}.deadline_at IS NULL OR {job}.deadline_at > statement_timestamp())
+    AND ({job}.start_by IS NULL OR {job}.start_by >= statement_timestamp() OR {job}.attempts > 0)
+"""
+# Each job is looked up by its id, whatever the planner thinks how few are queued. `schedule <> ''` says what the index of
+# slots holds.
+WAKES = f"""
+    SELECT asked.id, CASE WHEN {AWAITED.format(job="asked")} THEN asked.id ELSE newest.id END
+    FROM unnest(%(ids)s::text[]) AS named (id),
+        LATERAL (SELECT * FROM jobs_job WHERE jobs_job.id = named.id LIMIT 1) AS asked
+    LEFT JOIN LATERAL (
+        SELECT * FROM jobs_job AS slot
+        WHERE asked.state = 'skipped' AND slot.schedule = asked.schedule AND slot.schedule <> '' ORDER BY slot_at DESC LIMIT 1
+    ) AS newest ON {AWAITED.format(job="newest")}
+        AND (newest.task, newest.queue, newest.source, newest.tenant) = (asked.task, asked.queue, asked.source, asked.tenant)
+    WHERE newest.id IS NOT NULL OR {AWAITED.format(job="asked")}
+"""
+
+
+def whom_to_wake(*, job_ids: Sequence[str]) -> dict[str, str]:
+    """Return which job the message of each of these is to wake, by the database's clock.
+
+    That is the job itself while it waits; of one that was skipped, the newest job of its schedule if that waits for the
+    same work. Jobs whose message nobody wants are left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WAKES, {"ids": list(job_ids)})
+        return dict(cursor.fetchall())
 
 
 def queue_depths(*, now: datetime) -> dict[str, QueueDepth]:

@@ -65,7 +65,7 @@ class RedisPaced:
 
     def landed(self, source: str, ids: Sequence[str]) -> int:
         """Forget items that are still in flight, and return how many were."""
-        return int(self._run(LANDED, source, list(ids)))
+        return int(self._run(LANDED, source, [_as_kept(item_id) for item_id in ids]))
 
     def weigh(self, source: str, weights: Mapping[str, int]) -> int:
         """Give those of these tenants that wait another weight, and return how many had a different one."""
@@ -79,8 +79,8 @@ class RedisPaced:
 
     def pass_on(self, source: str, heirs: Mapping[str, Ahead | None]) -> frozenset[str]:
         """Forget items that wait and return which of these did; where one has an heir, that takes its place."""
-        words = [(item_id, heir.id, heir.body) if heir else (item_id, "", "") for item_id, heir in heirs.items()]
-        return frozenset(self._run(PASS_ON, source, [word for row in words for word in row]))
+        rows = [(item_id, heir.id, heir.body) if heir else (item_id, "", "") for item_id, heir in heirs.items()]
+        return frozenset(self._run(PASS_ON, source, [_as_kept(word) for row in rows for word in row]))
 
     def due(self) -> Due:
         """Return which sources are to be looked at."""
@@ -124,3 +124,8 @@ class RedisPaced:
     @property
     def _due(self) -> str:
         return f"{self._prefix}paced:due"
+
+
+def _as_kept(text: str) -> bytes:
+    """Return the bytes of what was read before, also of those that are no text; the library's own packer would refuse them."""
+    return text.encode(errors="surrogateescape")

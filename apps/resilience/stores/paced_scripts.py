@@ -43,12 +43,13 @@ end
 local function look_at(moment) redis.call('ZADD', KEYS[9], whole(math.min(moment, now + LOOK)), ARGV[1]) end
 """
 
-# Puts what was lost in flight back to the front of its tenant.
+# Puts what was lost in flight back to the front of its tenant. Nobody but a forger leaves anything without a seat.
 _RECLAIM = f"""
 local lost = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', whole(now), 'LIMIT', 0, {paced.ITEMS_AT_ONCE})
 for _, id in ipairs(lost) do
   redis.call('ZREM', KEYS[7], id)
-  sit(id, string.match(redis.call('HGET', KEYS[4], id), '^(%S+) (%d+) (.*)$'))
+  local score, weight, tenant = string.match(redis.call('HGET', KEYS[4], id) or '', '^(%S+) (%d+) (.*)$')
+  if tenant then sit(id, score, weight, tenant) else redis.call('HDEL', KEYS[3], id) end
 end
 """
 
@@ -136,7 +137,7 @@ local wanted = math.min(number(ARGV[4]), redis.call('HLEN', KEYS[3]) - redis.cal
 {_TAKE_NOW}
 {_TURNS}
 local answer = {{now, interval, slowdowns, -1, #lost}}
-for _ = 1, taken do
+for _ = 1, next(turns) and taken or 0 do
   local tenant = give()
   local id = redis.call('ZPOPMIN', ARGV[2] .. tenant)[1]
   redis.call('ZADD', KEYS[7], whole(now + number(ARGV[5])), id)
@@ -144,6 +145,7 @@ for _ = 1, taken do
   if redis.call('EXISTS', ARGV[2] .. tenant) == 0 then
     leave(tenant, turns[tenant].begins)
     leave_turns(tenant)
+    if not next(turns) then break end
   end
 end
 for tenant, turn in pairs(turns) do
@@ -202,13 +204,16 @@ PEEK = f"""
 {_TURNS}
 local answer, places = {{#lost}}, {{}}
 local waiting = redis.call('HLEN', KEYS[3]) - redis.call('ZCARD', KEYS[7])
-for _ = 1, math.min(number(ARGV[3]), waiting) do
+for _ = 1, next(turns) and math.min(number(ARGV[3]), waiting) or 0 do
   local tenant = give()
   local place = places[tenant] or 0
   local id = redis.call('ZRANGE', ARGV[2] .. tenant, place, place)[1]
   places[tenant] = place + 1
   answer[#answer + 1], answer[#answer + 2] = id, redis.call('HGET', KEYS[3], id)
-  if place + 1 >= redis.call('ZCARD', ARGV[2] .. tenant) then leave_turns(tenant) end
+  if place + 1 >= redis.call('ZCARD', ARGV[2] .. tenant) then
+    leave_turns(tenant)
+    if not next(turns) then break end
+  end
 end
 return answer
 """
@@ -217,16 +222,26 @@ return answer
 PASS_ON = f"""
 {NOW}
 {_SEATS}
+local function line_of(id, tenant)
+  if tenant and redis.call('ZSCORE', ARGV[2] .. tenant, id) then return tenant end
+  for _, other in ipairs(redis.call('HKEYS', KEYS[5])) do
+    if redis.call('ZSCORE', ARGV[2] .. other, id) then return other end
+  end
+end
+
 local gone = {{}}
 for index = 3, #ARGV, 3 do
   local id, heir, body = ARGV[index], ARGV[index + 1], ARGV[index + 2]
   local seat = redis.call('HGET', KEYS[4], id) or ''
-  local score, _, tenant = string.match(seat, '^(%S+) (%d+) (.*)$')
-  local line = ARGV[2] .. (tenant or '')
-  if tenant and redis.call('ZREM', line, id) == 1 then
+  local score, tenant = string.match(seat, '^(%S+) %d+ (.*)$')
+  tenant = line_of(id, tenant)
+  if tenant then
+    local line = ARGV[2] .. tenant
+    redis.call('ZREM', line, id)
     redis.call('HDEL', KEYS[3], id)
     redis.call('HDEL', KEYS[4], id)
-    local own = redis.call('HGET', KEYS[4], heir)
+    heir = score and heir or ''
+    local own = heir ~= '' and redis.call('HGET', KEYS[4], heir)
     if heir ~= '' and not own then
       redis.call('HSET', KEYS[3], heir, body)
       redis.call('HSET', KEYS[4], heir, seat)

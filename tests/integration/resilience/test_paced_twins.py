@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.conf import settings as desk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.resilience import BreakerRule, Feedback, MemoryStore, Pace, Verdict
-from apps.resilience.limiter import pause_us_of
+from apps.resilience import Feedback, Pace, Verdict
 from apps.resilience.paced import Ahead, PacedItem, PacedQueue
-from apps.resilience.stores import breaker_scripts, pace_scripts, paced_scripts, slot_scripts
-from apps.resilience.stores.connections import Script
+from apps.resilience.stores import paced_scripts
 from apps.resilience.stores.paced_memory import MemoryPaced
-from apps.resilience.stores.paced_redis import RedisPaced
-from apps.resilience.stores.redis import TTL_MS
-from apps.resilience.windows import MICROSECONDS
+from tests.integration.resilience.paced_by_hand import READING, RULE, START_US, ByHand, ByHandRedis
 
 PREFIX = "test-paced-twins:"
-START_US = 1_700_000_000 * MICROSECONDS
-RULE = BreakerRule(failures=1, open_s=5.0)
-READING = "local clock = redis.call('TIME')\nlocal now = clock[1] * 1000000 + clock[2]\n"
-
-
-@functools.cache
-def timed(script: Script) -> Script:
-    return Script(script.text.replace(READING, "local now = tonumber(table.remove(ARGV))\n"))
-
-
-ADAPT, OVERRIDE = Script(pace_scripts.ADAPT), Script(slot_scripts.OVERRIDE)
-REPORT = Script(breaker_scripts.REPORT)
-
-
-class ByHand(MemoryStore):
-    """A store whose clock is set in whole microseconds."""
-
-    present_us = START_US
-
-    def now_us(self) -> int:
-        return self.present_us
-
-
-class ByHandRedis(RedisPaced):
-    """The scripts with their clock replaced by their last argument."""
-
-    present_us = START_US
-
-    def _evaluate(self, script: Script, keys: list[str], words: list[Any]) -> Any:
-        if READING not in script.text:
-            return super()._evaluate(script, keys, words)
-        return super()._evaluate(timed(script), keys, [*words, self.present_us])
-
-    def adapt(self, source: str, pace: Pace, feedback: Feedback, retry_after_s: float | None) -> None:
-        pause_us = -1 if retry_after_s is None else pause_us_of(retry_after_s)
-        words = [pace.interval_us, feedback.value, pause_us, TTL_MS, pace.window_us, int(feedback is Feedback.SUCCESS), -1]
-        self._evaluate(ADAPT, [f"{self._prefix}{{{source}}}:pace"], words)
-
-    def override(self, source: str, interval_us: int) -> None:
-        self._evaluate(OVERRIDE, [f"{self._prefix}{{{source}}}:pace"], [interval_us, TTL_MS])
-
-    def fail(self, source: str) -> None:
-        keys = [f"{self._prefix}{{{source}}}:{name}" for name in ("breaker", "probes")]
-        limits = [RULE.failures, RULE.open_us, RULE.window_us, RULE.calls_min, RULE.failure_rate, RULE.slow_rate, TTL_MS]
-        self._evaluate(REPORT, keys, [0, "failure", "", 1, 1, 0, 0, *limits])
 
 
 class Twins:

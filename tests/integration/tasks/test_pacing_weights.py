@@ -12,6 +12,7 @@ import redis
 from django.conf import settings as desk
 
 from apps.core.bell import Bell, ring_all
+from apps.jobs.models import Job
 from apps.resilience import Pace
 from apps.sources.pacing import paced_queue
 from apps.tenants import services, weights
@@ -46,11 +47,23 @@ def ring(jobs: list[str], tenant: str = "") -> None:
     ring_all([Bell(task=BOOKS, queue="fetch", job_id=job, source=REDDIT, tenant=tenant) for job in jobs])
 
 
+def write_down_what_waits() -> None:
+    """Give what waits its rows: no slot goes to a message whose job is not there."""
+    Job.objects.bulk_create(
+        Job(
+            id=found.id.removeprefix("job "), task=BOOKS, queue="fetch", source=REDDIT, next_try_at=NOW, rung_at=NOW, made_at=NOW,
+            made_by="test",
+        )
+        for found in paced_queue().peek(REDDIT, 500).ahead
+    )  # fmt: skip
+
+
 def first_come(monkeypatch, waits: str) -> Counter[str]:
     """Let slots come each hundredth of a second and a mover step; return whose the first SLOTS messages were."""
     mover, found = Mover(), list[str]()
     monkeypatch.setattr(pacing, "pace_of", lambda _: Pace.per_minute(6_000, burst=1))
     ring([f"job_{waits}_0"], waits)  # it waits already: this says the pace alone
+    write_down_what_waits()
 
     def have_come() -> bool:
         mover.step()
