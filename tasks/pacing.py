@@ -131,7 +131,8 @@ def _wait_again(request: Any, error: Exception) -> bool:
     times = times if type(times) is int else 0
     if times >= AGAIN_MAX:
         return False
-    current_app.send_task(request.task, kwargs=request.kwargs, headers={AGAIN: times + (not isinstance(error, Unfinished))}, retry=False)
+    times = times if isinstance(error, Unfinished) else times + 1
+    current_app.send_task(request.task, kwargs=request.kwargs, headers={AGAIN: times}, retry=False)
     return True
 
 
