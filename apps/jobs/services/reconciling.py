@@ -11,11 +11,11 @@ from django.db import connection
 from apps.core.bell import Bell, ring_all
 from apps.core.database_clock import database_now
 from apps.core.db import durable, only_one, transaction
-from apps.jobs.batching import batch_tasks, is_batch
+from apps.jobs.batching import batch_tasks, is_batch, is_queue
 from apps.jobs.lost_bells import PATIENCE, Waiting, may_be_overtaken, silent_batches, silent_singles
 from apps.jobs.services.superseding import keep_newest_parked
 from apps.jobs.services.taking_turns import HAS_ITS_TURN
-from apps.jobs.services.unknown_work import park_unknown, those_with_a_queue
+from apps.jobs.services.unknown_work import park_unknown
 from apps.jobs.states import ATTEMPTS_USED_UP, DEADLINE_PASSED, TOO_LATE, WORKER_LOST
 from apps.jobs.types import Reconciled
 
@@ -149,7 +149,8 @@ def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: dat
     """
     values = {"now": now, "old": now - PATIENCE, "paced": list(paced), "batch_tasks": batch_tasks()}
     found = [_group(row) for row in _rows(WAITING, values)]
-    parked, groups = park_unknown(groups=found, now=now, limit=ROWS_MAX), those_with_a_queue(found)
+    parked = park_unknown(groups=found, now=now, limit=ROWS_MAX)
+    groups = [group for group in found if is_queue(group.queue)]
     bells: list[Bell] = []
     for batch in silent_batches(groups, now=now):
         _rows(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})

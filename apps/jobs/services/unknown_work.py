@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,11 +23,6 @@ PARK = """
         LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING schedule
 """
-
-
-def those_with_a_queue(groups: Iterable[Waiting]) -> list[Waiting]:
-    """Return the groups that can be rung for."""
-    return [group for group in groups if is_queue(group.queue)]
 
 
 @transaction_required

@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.jobs import services as jobs
 from apps.monitoring import apps, metrics, services
 from apps.monitoring.metrics import metric_files
 from tasks import backup
@@ -35,7 +36,8 @@ def families(answer) -> dict[str, dict[tuple[str, ...], float]]:
 
 def test_figures_of_the_business_come_from_the_services_at_scrape_time(transactional_db, clean_redis, ops):
     get_redis_connection("strict").rpush("q:money", "a", "b", "c")
-    make_job("parked", task="tasks.settle.due", queue="money", now=NOW)
+    _, let_go = (make_job("parked", task="tasks.settle.due", queue="money", now=NOW) for _ in range(2))
+    jobs.discard(job_id=let_go.id, by="test", now=NOW)
     services.record_failure(task="tasks.trade.work", task_id="1", kwargs={}, error=ValueError("x"), now=NOW)
     answer = ops.get("/metrics")
     found = families(answer)
