@@ -30,6 +30,7 @@ from apps.core.db import guarded_commits, transaction
 from apps.core.errors import Expected
 from apps.core.keeping import keeper
 from apps.core.masking import masked_text
+from apps.jobs import selectors
 from apps.jobs import services as jobs
 from apps.jobs.errors import Unfinished
 from apps.jobs.types import ClaimedJob, Refusal
@@ -76,6 +77,8 @@ def run_plainly(task: DeskTask, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 def run_job(task: DeskTask, job_id: str) -> None:
     """Claim the job and work on it. Raises what the body raised when that counts as a failed attempt."""
     claim = _claimed(task, partial(_claim, task, job_id))
+    if claim == "done":
+        claim = _claimed(task, partial(_claim_heir, task, job_id))
     if isinstance(claim, ClaimedJob):
         _run_claimed(task, claim)
     elif claim in ("forged", "unknown"):
@@ -105,6 +108,12 @@ def _claimed(task: DeskTask, claim: Callable[[], R]) -> R | None:
 
 def _claim(task: DeskTask, job_id: str) -> ClaimedJob | Refusal:
     return jobs.claim(job_id=job_id, task=task.name, owner=_owner(task))
+
+
+def _claim_heir(task: DeskTask, job_id: str) -> ClaimedJob | Refusal:
+    """Claim the job that superseded this one, if it waits: else ticks that come faster than workers would never run."""
+    heir = selectors.whom_to_wake(job_ids=[job_id]).get(job_id)
+    return _claim(task, heir) if heir else "done"
 
 
 def _claim_batch(task: BatchTask) -> list[ClaimedJob]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from apps.core import bell, clock
+from apps.jobs import services as jobs
 from apps.jobs.models import Job
 from tests.integration.tasks import worker_world as world
 
@@ -53,3 +57,25 @@ def test_who_is_told_to_come_again_is_put_off_and_no_attempt_is_lost(running):
     found = world.job(job_id)
     assert found.attempts <= 1
     assert "Transient: the other side is busy" in found.reason
+
+
+def test_the_message_of_a_superseded_tick_wakes_the_newest_one(clean_redis, tmp_path, transactional_db):
+    """Ticks that come each second while messages wait longer for a worker: each message would find its job superseded."""
+    world.prepare()
+    at = clock.now()
+    ticks = [
+        jobs.enqueue(
+            task="clockwork.mark", kwargs={"name": str(n)}, queue=world.QUEUE, now=at, by="test",
+            schedule="each second", slot_at=at + timedelta(seconds=n),
+        ).job_id
+        for n in range(4)
+    ]  # fmt: skip
+    Job.objects.filter(id__in=ticks[:3]).update(state="skipped", reason="superseded", finished_at=at)
+    world.empty_queue()
+    bell.ring_job(job_id=ticks[0], task="clockwork.mark", queue=world.QUEUE)
+    bell.ring_job(job_id=ticks[1], task="clockwork.mark", queue=world.QUEUE)
+    with world.worker(tmp_path) as worker:
+        world.wait_until(lambda: world.job(ticks[3]).state == "done", 60, worker.text)
+        world.wait_until(lambda: world.messages_waiting() == 0, 30, worker.text)
+    assert [name for name, _, _ in world.marks()] == ["3"]
+    assert [world.job(job_id).state for job_id in ticks] == ["skipped"] * 3 + ["done"]
