@@ -11,6 +11,7 @@ from typing import Any, cast
 from django.db import connection
 from django.db.models import QuerySet
 
+from apps.core.database_clock import NOW
 from apps.jobs.definitions import Definition, read_definitions
 from apps.jobs.figures import DeadLetter, QueueDepth, QueueTimes, RunningJob, ScheduleStanding, SlotRecord
 from apps.jobs.misfires import alert_after
@@ -34,6 +35,13 @@ DEPTHS = """
     FROM jobs_job WHERE state = 'queued' GROUP BY queue
     UNION ALL SELECT queue, 0, 0, count(*), 0, NULL FROM jobs_job WHERE state = 'running' GROUP BY queue
     UNION ALL SELECT queue, 0, 0, 0, count(*), NULL FROM jobs_job WHERE state = 'parked' GROUP BY queue
+"""
+# Work of a source waits at that source's pace, and work whose scope is busy for its turn: both rightly.
+OLDEST_WAITS = f"""
+    SELECT queue, extract(epoch FROM {NOW} - min(next_try_at))::float8
+    FROM jobs_job AS waits WHERE state = 'queued' AND next_try_at <= {NOW} AND source = '' AND NOT EXISTS (
+        SELECT FROM jobs_job AS other WHERE other.scope = waits.scope AND other.scope <> '' AND other.state = 'running')
+    GROUP BY queue ORDER BY queue
 """
 TIMES = """
     WITH newest AS (
@@ -96,6 +104,16 @@ def queue_depths(*, now: datetime) -> dict[str, QueueDepth]:
         if due_at is not None:
             counts["oldest_wait_s"] = (now - due_at).total_seconds()
     return {queue: QueueDepth(queue=queue, **counts) for queue, counts in sorted(found.items())}
+
+
+def oldest_waits_s(*, now: datetime | None = None) -> dict[str, float]:
+    """Return for how many seconds the job that was due first waits for a worker, by queue, by the database's clock.
+
+    Left out is what waits rightly: for the pace of its source, or for another job of its scope.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST_WAITS, {"now": now})
+        return dict(cursor.fetchall())
 
 
 def queue_times(*, since: datetime) -> dict[str, QueueTimes]:

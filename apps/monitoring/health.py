@@ -22,6 +22,7 @@ UNKNOWN: dict[str, dict[str, Any]] = {
     "paper_trading": {"paper_trading_enabled": None},
     "model_loaded": {"exists": False},
     "celery": {"last_heartbeat": None, "queued": None},
+    "queue": {"late": None, "oldest_wait_s": None},
     "sources": {"sources": None, "stale": None},
     "backups": {"last_backup": None},
     "schedules": {"schedules": None, "overdue": None},

@@ -20,9 +20,9 @@ from apps.forecasts.forecasters import book
 from apps.jobs import selectors as jobs
 from apps.markets import selectors as markets
 from apps.monitoring.database import database_figures
-from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX_S, is_fresh, limit_s
+from apps.monitoring.freshness import BACKUP_AGE_MAX, FORECAST_AGE_MAX_S, is_fresh, limit_s, wait_max_s
 from apps.monitoring.probing import Probe, with_statement_limit
-from apps.monitoring.queues import last_heartbeat, queue_depths
+from apps.monitoring.queues import is_starting, last_heartbeat, queue_depths
 from apps.monitoring.types import Check
 from apps.sources import selectors as sources
 from apps.tenants import selectors as tenants
@@ -50,6 +50,7 @@ def all_probes(*, now: datetime) -> Mapping[str, Probe]:
         "paper_trading": paper_trading,
         "model_loaded": model_loaded,
         "celery": partial(celery, now=now),
+        "queue": queue,
         **{name: partial(with_statement_limit, partial(probe, now=now)) for name, probe in asking_the_database.items()},
     }
 
@@ -110,6 +111,22 @@ def celery(*, now: datetime) -> Check:
         figures={
             "heartbeat_age_s": None if ticked_at is None else round((now - ticked_at).total_seconds(), 1),
             "queues": depths,
+        },
+    )
+
+
+def queue() -> Check:
+    """No work waits for a worker longer than its queue allows; a desk that has just started is given a minute."""
+    has_just_started = is_starting()
+    waits = with_statement_limit(jobs.oldest_waits_s)
+    late = [name for name, wait_s in waits.items() if wait_s > wait_max_s(name)]
+    return Check(
+        is_healthy=has_just_started or not late,
+        shown={"late": late, "oldest_wait_s": round(max(waits.values(), default=0.0), 1)},
+        figures={
+            "wait_s": {name: round(wait_s, 1) for name, wait_s in waits.items()},
+            "wait_max_s": {name: wait_max_s(name) for name in waits},
+            "is_starting": has_just_started,
         },
     )
 

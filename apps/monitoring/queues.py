@@ -11,6 +11,12 @@ from django_redis import get_redis_connection
 HEARTBEAT_KEY = "heartbeat:celery"
 # The tick comes every few seconds; a minute without one means that beat, the broker or all workers are gone.
 HEARTBEAT_EXPIRY_S = 60
+# After a gap of this length, three ticks, the clockwork counts as started anew.
+STEADY_KEY = "heartbeat:steady"
+STEADY_S = 30
+# What waited while the desk was down is not held against queues whose workers have just started.
+STARTING_KEY = "heartbeat:starting"
+STARTING_S = 60
 EVICTS_ANY_KEY = "allkeys-"
 EVICTS_EXPIRING_KEYS = "volatile-"
 
@@ -43,6 +49,11 @@ def last_heartbeat() -> datetime | None:
     """Return when the clockwork last ticked; None when the note has gone out. Raises when Redis is away."""
     noted = caches["strict"].get(HEARTBEAT_KEY)
     return datetime.fromisoformat(noted) if noted else None
+
+
+def is_starting() -> bool:
+    """Say whether the clockwork began to tick, or ticked again after a gap, within STARTING_S. Raises when Redis is away."""
+    return caches["strict"].get(STARTING_KEY) is not None
 
 
 def cache_hit_rate() -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.jobs import fence
+from apps.jobs import fence, selectors
 from apps.jobs.lost_bells import PATIENCE
 from apps.jobs.services import claiming, ending, forgetting, holding, reconciling, taking_turns
 from tests.integration.jobs.jobs_world import BATCH, NOW, SINGLE, after
@@ -51,6 +51,7 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "free": (reconciling.FREE, {**LOOK, "now": after(90.2)}, {"job_leased", "jobs_job_pkey"}),
     "end what is out of time": (reconciling.END_OUT_OF_TIME, {**LOOK, "now": after(92.5)}, {"job_out_of_time", "jobs_job_pkey"}),
     "count what waits": (reconciling.WAITING, LOOK, {"job_due", *SCOPES}),
+    "find the oldest waits": (selectors.OLDEST_WAITS, {"now": LATER}, {"job_due", "one_running_per_scope"}),
     "ring for a batch": (reconciling.RING_BATCH, {**LOOK, "task": BATCH}, {"job_batch", "jobs_job_pkey"}),
     "ring for single jobs": (
         reconciling.RING_SINGLES,

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from apps.core.database_clock import database_now
 from apps.jobs import selectors
 from apps.jobs.models import Job, Schedule
 from tests.integration.jobs.queue_rows import NOW, make_job, seconds
@@ -45,6 +46,29 @@ def test_an_empty_queue_has_no_figures():
     assert selectors.queue_times(since=NOW) == {}
     assert selectors.running_jobs(now=NOW, limit=5) == ()
     assert selectors.dead_letters(limit=5) == ()
+
+
+def test_the_oldest_wait_of_a_queue_is_of_work_that_only_lacks_a_worker():
+    make_job(queue="money", next_try_at=NOW - seconds(12))
+    make_job(queue="money", next_try_at=NOW - seconds(3))
+    make_job(queue="upkeep", next_try_at=NOW + seconds(1))
+    make_job("running", queue="backup", next_try_at=NOW - seconds(900))
+    make_job("parked", queue="backup", next_try_at=NOW - seconds(900))
+    assert selectors.oldest_waits_s(now=NOW) == {"money": 12.0}
+
+
+def test_what_waits_for_the_pace_of_its_source_or_for_its_turn_waits_for_no_worker():
+    make_job(queue="fetch", source="gamma", next_try_at=NOW - seconds(900))
+    make_job("running", queue="fetch", scope="roll")
+    make_job(queue="fetch", scope="roll", next_try_at=NOW - seconds(600))
+    assert selectors.oldest_waits_s(now=NOW) == {}
+    make_job(queue="fetch", scope="resolve", next_try_at=NOW - seconds(5))
+    assert selectors.oldest_waits_s(now=NOW) == {"fetch": 5.0}
+
+
+def test_the_database_says_how_long_work_has_waited():
+    make_job(queue="money", next_try_at=database_now() - seconds(60))
+    assert 60.0 <= selectors.oldest_waits_s()["money"] < 120.0
 
 
 def test_times_are_quantiles_of_waits_and_runs_of_what_was_done_lately():
@@ -173,6 +197,7 @@ def test_every_question_is_one_statement_and_the_schedules_are_two():
         every(f"tick {number}", 10 + number)
         make_job("parked")
     assert statements(lambda: selectors.queue_depths(now=NOW)) == 1
+    assert statements(selectors.oldest_waits_s) == 1
     assert statements(lambda: selectors.queue_times(since=NOW)) == 1
     assert statements(lambda: selectors.running_jobs(now=NOW, limit=9)) == 1
     assert statements(lambda: selectors.dead_letters(limit=9)) == 1

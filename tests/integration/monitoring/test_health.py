@@ -24,6 +24,7 @@ CHECKS = {
     "model_loaded": {"status", "exists"},
     "redis": {"status"},
     "celery": {"status", "last_heartbeat", "queued"},
+    "queue": {"status", "late", "oldest_wait_s"},
     "sources": {"status", "sources", "stale"},
     "backups": {"status", "last_backup"},
     "schedules": {"status", "schedules", "overdue"},
