@@ -6,6 +6,8 @@ come does it write. The time is the database's, so beats on hosts with different
 
 from __future__ import annotations
 
+import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +24,7 @@ from apps.jobs.misfires import Taken
 from apps.jobs.slots import next_slots
 from tasks.base import ACTOR
 from tasks.jobs import reconcile_step
-from tasks.loops import Loop
+from tasks.loops import Loop, stop_together
 from tasks.pacing import move_step
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class SlotScheduler(Scheduler):
         self._changed_at: datetime | None = None
         self._loaded_at: datetime | None = None
         self._told: Definitions = Definitions()
+        self._signal = 0  # that told beat to end
         self._loops = (
             Loop("caretaker", reconcile_step),
             Loop("mover", move_step),
@@ -54,11 +57,20 @@ class SlotScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         """Start the loops; Celery calls this for the scheduler that ticks, not for the one that prints the banner."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._note_signal)
+            signal.signal(signal.SIGINT, self._note_signal)
         for loop in self._loops:
             loop.start()
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Take what is due and return the seconds until the next look. Whatever fails, beat goes on."""
+        """Take what is due and return the seconds until the next look. Whatever fails, beat goes on.
+
+        Raises SystemExit once a signal came: Celery then ends its loop and calls `close`.
+        """
+        if self._signal:
+            log.info("beat_ends", signal=signal.Signals(self._signal).name)
+            raise SystemExit
         try:
             close_old_connections()
             return self._look()
@@ -71,9 +83,17 @@ class SlotScheduler(Scheduler):
 
     def close(self) -> None:
         """End the loops."""
-        for loop in self._loops:
-            loop.stop()
+        stop_together(self._loops)
         super().close()
+
+    def _note_signal(self, number: int, _: Any) -> None:
+        """Remember the signal for the next tick; a second one ends the process at once, which costs no slot.
+
+        Celery's own handler ends the loops and raises wherever the process happens to be: code that catches everything
+        there would leave a beat that ticks on without its loops.
+        """
+        self._signal = number
+        signal.signal(number, signal.SIG_DFL)
 
     def _look(self) -> float:
         now, changed_at = read_clock()

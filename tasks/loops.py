@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import close_old_connections, connections
 from prometheus_client import Counter
+
+from apps.core import clock
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +32,15 @@ class Loop:
         """Begin; the thread ends with its process at the latest."""
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, wait_s: float = STOP_S) -> None:
         """Ask the loop to end and wait a little for the step in hand."""
-        self._is_ending.set()
+        self.ask_to_end()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(STOP_S)
+            self._thread.join(wait_s)
+
+    def ask_to_end(self) -> None:
+        """Let the step in hand be the last one, without waiting for it."""
+        self._is_ending.set()
 
     def is_alive(self) -> bool:
         """Return whether the loop still turns."""
@@ -58,3 +64,15 @@ class Loop:
             return float(min(WAIT_MOST_S, WAIT_LEAST_S * 2 ** min(self._failures - 1, 10)))
         self._failures = 0
         return wait_s
+
+
+def stop_together(loops: Sequence[Loop]) -> None:
+    """Ask all of them to end and wait for all together no longer than for one; steps that take longer end with the process."""
+    for loop in loops:
+        loop.ask_to_end()
+    until_s = clock.monotonic_s() + STOP_S
+    for loop in loops:
+        loop.stop(max(0.0, until_s - clock.monotonic_s()))
+    held = [loop.name for loop in loops if loop.is_alive()]
+    if held:
+        log.warning("loops_left_behind", loops=held, waited_s=STOP_S)

@@ -73,6 +73,9 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_WORKER_SEND_TASK_EVENTS = False  # two more messages a task; bin/up --flower turns them on
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our own structured logging stays
+# Celery puts a logger in the place of stderr, and sets Django up again whenever task modules are asked for: our handler
+# would then write into that logger, which drops it. Beat and workers would fall silent without a sign.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 # When the broker was lost, running tasks go on: their rows are theirs as long as their leases are renewed.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULER = "tasks.beat:SlotScheduler"  # any number of beats; a slot becomes one job (docs/schedules.md)
