@@ -61,6 +61,7 @@ class Unusable:
     """A schedule that cannot run, and why: for the log and the alert."""
 
     name: str
+    task: str
     reason: str
 
 
@@ -98,7 +99,7 @@ def read_definitions(names: Sequence[str] | None = None) -> Definitions:
         try:
             usable.append(_definition(row, tasks))
         except (ValueError, TypeError, OverflowError, RecursionError, WrongJob) as error:
-            unusable.append(Unusable(name=row.name, reason=str(error)))
+            unusable.append(Unusable(name=row.name, task=row.task, reason=str(error)))
     return Definitions(usable=tuple(usable), unusable=tuple(unusable))
 
 
@@ -123,6 +124,8 @@ def _definition(row: PeriodicTask, tasks: Collection[str]) -> Definition:
     if not isinstance(kwargs, dict):
         raise TypeError("its keyword arguments are no JSON object")
     as_json(kwargs)
+    if row.expire_seconds == 0:
+        raise ValueError("its jobs expire after 0 seconds: each would be too late")
     return Definition(
         name=row.name,
         task=row.task,

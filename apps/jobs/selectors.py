@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.core.database_clock import NOW
-from apps.jobs.definitions import Definition, read_definitions
+from apps.jobs.definitions import Definition, Unusable, read_definitions
+from apps.jobs.errors import JobNotFound, JobNotParked
 from apps.jobs.figures import DeadLetter, QueueDepth, QueueTimes, RunningJob, ScheduleStanding, SlotRecord
 from apps.jobs.misfires import alert_after
 from apps.jobs.models import Job, Schedule
@@ -144,6 +145,16 @@ def dead_letters(*, limit: int, with_trace: bool = False) -> tuple[DeadLetter, .
     return tuple(_dead_letter(row, with_trace=with_trace) for row in (rows if with_trace else rows.defer("trace"))[:limit])
 
 
+def dead_letter(*, job_id: str) -> DeadLetter:
+    """Return the dead letter with this id, without its trace. Raises JobNotFound, JobNotParked."""
+    row = Job.objects.filter(id=job_id).defer("trace").first()
+    if row is None:
+        raise JobNotFound(f"no job {job_id}")
+    if row.state != "parked":
+        raise JobNotParked(f"{job_id} is {row.state}, not parked")
+    return _dead_letter(row, with_trace=False)
+
+
 def dead_letters_table(*, with_trace: bool = False) -> QuerySet[Job, Any]:
     """Return the rows of dead letters, those that were discarded too, for lists to filter."""
     rows = Job.objects.filter(state__in=("parked", "discarded")).order_by("-finished_at", "-id")
@@ -159,7 +170,7 @@ def schedule_standings(*, now: datetime, next_runs: int = NEXT_RUNS) -> tuple[Sc
     definitions = read_definitions()
     rows = {row.name: row for row in Schedule.objects.all()}
     usable = [_standing(of, rows.get(of.name) or Schedule(name=of.name), now, next_runs) for of in definitions.usable]
-    faulty = [ScheduleStanding(name=of.name, fault=of.reason) for of in definitions.unusable]
+    faulty = [_faulty(of, rows.get(of.name) or Schedule(name=of.name), now) for of in definitions.unusable]
     return tuple(sorted(usable + faulty, key=lambda standing: standing.name))
 
 
@@ -243,4 +254,18 @@ def _standing(of: Definition, row: Schedule, now: datetime, next_runs: int) -> S
         last_lateness_s=row.last_lateness_s,
         silent_s=max(0.0, (now - since).total_seconds()),
         next_at=tuple(coming),
+    )
+
+
+def _faulty(of: Unusable, row: Schedule, now: datetime) -> ScheduleStanding:
+    return ScheduleStanding(
+        name=of.name,
+        task=of.task,
+        misfire=row.misfire,
+        grace_s=row.grace_s,
+        last_success_at=row.last_success_at,
+        success_age_s=_seconds_between(row.last_success_at, now),
+        last_slot_at=row.last_slot_at,
+        last_lateness_s=row.last_lateness_s,
+        fault=of.reason,
     )

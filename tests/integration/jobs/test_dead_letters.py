@@ -116,7 +116,21 @@ def test_the_command_lists_replays_and_discards(db, bells):
     assert [actor for _, _, actor in events()] == ["command:dead_letters"] * 2
 
 
-@pytest.mark.parametrize("arguments", [("replay",), ("discard", "job_none"), ("replay", "job_none"), ("burn",)])
+def test_the_command_lists_one_letter_by_its_id_and_refuses_what_is_none(db, bells):
+    first, _, queued = parked(), parked(), enqueue()
+    code, out, _ = run("list", first, "--json")
+    listed = json.loads(out)
+    assert (code, listed["parked"], [letter["id"] for letter in listed["dead_letters"]]) == (0, 2, [first])
+    assert "Traceback" not in out
+    code, out, err = run("list", queued)
+    assert (code, out) == (2, "")
+    assert f"{queued} is queued, not parked" in err
+    assert states() == {"parked": 2, "queued": 1}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("replay",), ("discard", "job_none"), ("replay", "job_none"), ("list", "job_none"), ("burn",)]
+)
 def test_the_command_refuses_in_one_line_with_exit_2(db, capsys, arguments):
     code, out, err = run(*arguments)
     assert (code, out, (err + capsys.readouterr().err).count("\n")) == (2, "", 1)

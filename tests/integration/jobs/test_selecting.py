@@ -171,6 +171,21 @@ def test_a_schedule_that_is_off_is_not_told_and_one_that_cannot_run_is():
     assert [slot.hour for slot in found["daily"].next_at] == [2, 2, 2]
 
 
+def test_a_schedule_that_cannot_run_tells_its_task_and_what_it_did_while_it_could():
+    every("unreadable", 10, kwargs=json.dumps([1]))
+    Schedule.objects.create(name="unreadable", misfire="skip", grace_s=60, last_success_at=NOW, last_lateness_s=0.4)
+    found = standing("unreadable", at=NOW + seconds(60))
+    assert (found.task, found.misfire, found.grace_s) == ("tasks.upkeep.seal", "skip", 60)
+    assert (found.last_success_at, found.success_age_s, found.last_lateness_s) == (NOW, 60.0, 0.4)
+    assert found.next_at == ()
+
+
+@pytest.mark.parametrize(("expire_seconds", "fault"), [(0, "its jobs expire after 0 seconds: each would be too late"), (1, "")])
+def test_a_schedule_whose_jobs_expire_at_once_cannot_run(expire_seconds, fault):
+    every("seal", 600, expire_seconds=expire_seconds)
+    assert standing("seal").fault == fault
+
+
 def test_the_end_of_a_schedule_ends_its_next_slots():
     every("ending", 600, expires=NOW + seconds(900))
     assert len(standing("ending").next_at) in (1, 2)

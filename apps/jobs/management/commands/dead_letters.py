@@ -1,4 +1,4 @@
-"""`dead_letters list|replay|discard [ID]`: parked work."""
+"""`dead_letters list|replay|discard [ID]`: parked work; with an id, `list` shows that one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Command(DeskCommand):
         """Do it. Raises Invalid without an id where one is needed."""
         deed, job_id = options["deed"], options["id"]
         if deed == "list":
-            letters = selectors.dead_letters(limit=LIST_MAX)
+            letters = (selectors.dead_letter(job_id=job_id),) if job_id else selectors.dead_letters(limit=LIST_MAX)
             return True, {"parked": selectors.parked_count(), "dead_letters": [asdict(letter) for letter in letters]}
         if not job_id:
             raise Invalid(f"{deed} needs the id of a dead letter", field="id")
