@@ -41,7 +41,6 @@ SETTINGS: dict[str, Any] = {
     "worker_soft_shutdown_timeout": 20,
     "worker_max_tasks_per_child": 10_000,
     "worker_max_memory_per_child": 400_000,
-    "worker_lost_wait": 0.5,
     "task_time_limit": 300,
     "task_soft_time_limit": 240,
     "worker_send_task_events": False,

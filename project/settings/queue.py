@@ -63,11 +63,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 # After SIGQUIT (SIGTERM in containers, by REMAP_SIGTERM) running tasks get this long; the messages of unfinished ones go back.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
-# A leak ends with its child. 10,000 runs are some minutes of bells; a child costs 0.3 s to make anew.
+# A leak ends with its child. 10,000 runs are some minutes of bells; a new child is at work in a tenth of a second.
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 10_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # kilobytes; a child of the desk has 120,000
-# A child that died is believed to have left no result after this, 10 s by default; see tasks/children.py.
-CELERY_WORKER_LOST_WAIT = 0.5
 # A task that hangs is told to end (an error in the task), and a minute later killed. Backups have limits of their own.
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
