@@ -138,10 +138,10 @@ def test_without_a_loss_no_bell_of_a_full_queue_is_rung_twice(bells):
 def test_a_lost_bell_costs_some_seconds_beyond_its_turn_and_a_full_queue_few_doubles(bells):
     queue = Queue(bells, loss=0.1)
     queue.run(50)
-    turn_s = {}
+    turn_s: dict[int, int] = {}
     for job_id, made_s in queue.made_s.items():
-        if job_id not in queue.lost:
-            turn_s.setdefault(made_s, queue.begun_s.get(job_id))
+        if job_id not in queue.lost and job_id in queue.begun_s:
+            turn_s.setdefault(made_s, queue.begun_s[job_id])
     waits_s = [queue.begun_s[job_id] - turn_s[queue.made_s[job_id] + 6] for job_id in queue.lost if queue.made_s[job_id] < 30]
     assert len(waits_s) > 10
     assert max(waits_s) <= 3

@@ -85,7 +85,7 @@ def test_what_is_rung_for_again_while_it_waits_waits_once():
 
 
 def test_messages_of_jobs_wait_once_a_job_under_their_source_and_tenant_and_by_priority():
-    of = {"task": BOOKS, "queue": "fetch", "source": REDDIT}
+    of: dict[str, Any] = {"task": BOOKS, "queue": "fetch", "source": REDDIT}
     places = [("", 0), ("acme", 0), ("", 200), ("", 900)]
     enqueued = [jobs.enqueue(kwargs={}, tenant=who, priority=n, now=clock.now(), by="test", **of) for who, n in places]
     first, second, third, fourth = (job.job_id for job in enqueued)

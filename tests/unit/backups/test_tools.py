@@ -1,6 +1,7 @@
 """Running PostgreSQL's programs."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,16 @@ def test_a_program_gets_the_address_and_nothing_of_our_environment(monkeypatch):
     }
 
 
+def dump(target, parameters=None):
+    """Dump what nobody listens to."""
+    tools.dump(parameters or {}, "00-1", target, on_start=list[str]().clear, on_table=list[str]().append)
+
+
 def test_the_password_is_in_the_environment_and_on_no_command_line(monkeypatch, tmp_path):
     program(tmp_path, "pg_dump", 'echo "$@" > "$0.args"; echo "$PGPASSWORD" > "$0.password"')
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target:
-        tools.dump(
-            {"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"}, "00-1", target, on_table=list[str]().append
-        )
+        dump(target, {"host": "h", "user": "u", "password": "hush-hush", "dbname": "d"})
     args = (tmp_path / "pg_dump.args").read_text()
     assert "--snapshot=00-1" in args
     assert "hush-hush" not in args
@@ -75,7 +79,7 @@ def test_a_failure_says_the_telling_line(monkeypatch, tmp_path, script, said):
     program(tmp_path, "pg_dump", script)
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed) as failed:
-        tools.dump({}, "00-1", target, on_table=list[str]().append)
+        dump(target)
     assert str(failed.value) == said
 
 
@@ -84,7 +88,7 @@ def test_a_program_that_hangs_is_ended(monkeypatch, tmp_path):
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     monkeypatch.setattr(tools, "TOOL_TIMEOUT_S", 0.2)
     with (tmp_path / "out").open("wb") as target, pytest.raises(DumpFailed, match=r"more than 0\.2 seconds"):
-        tools.dump({}, "00-1", target, on_table=list[str]().append)
+        dump(target)
 
 
 def test_every_table_is_told_when_it_is_its_turn(monkeypatch, tmp_path):
@@ -97,8 +101,8 @@ def test_every_table_is_told_when_it_is_its_turn(monkeypatch, tmp_path):
     monkeypatch.setenv("PG_BIN_DIR", str(tmp_path))
     told: list[str] = []
     with (tmp_path / "out").open("wb") as target:
-        tools.dump({}, "00-1", target, on_table=told.append)
-    assert told == ["a", "b.c"]
+        tools.dump({}, "00-1", target, on_start=partial(told.append, "has begun"), on_table=told.append)
+    assert told == ["has begun", "a", "b.c"]
 
 
 def test_a_program_does_not_outlive_an_error_of_ours(monkeypatch, tmp_path):
@@ -111,6 +115,6 @@ def test_a_program_does_not_outlive_an_error_of_ours(monkeypatch, tmp_path):
         raise KeyError
 
     with (tmp_path / "out").open("wb") as target, pytest.raises(KeyError):
-        tools.dump({}, "00-1", target, on_table=refuse)
+        tools.dump({}, "00-1", target, on_start=list[str]().clear, on_table=refuse)
     pid = (tmp_path / "pg_dump.pid").read_text().strip()
     assert not Path("/proc", pid).exists()
