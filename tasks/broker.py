@@ -25,6 +25,14 @@ def eviction_policy() -> str:
         return str(channel.client.info("memory").get("maxmemory_policy", ""))
 
 
+def evicting_line(policy: str) -> str:
+    """Return the line that tells an operator why a broker with this maxmemory-policy is refused."""
+    return (
+        f"the broker's maxmemory-policy is {policy}, which evicts waiting messages: set noeviction, or give the cache its "
+        "own server (CACHE_REDIS_URL)"
+    )
+
+
 @worker_init.connect
 @worker_ready.connect
 @beat_init.connect
@@ -39,8 +47,5 @@ def refuse_evicting_broker(**_: Any) -> None:
         log.warning("broker_policy_unknown", error=type(error).__name__)
         return
     if may_evict_messages(policy):
-        sys.stderr.write(
-            f"the broker's maxmemory-policy is {policy}, which evicts waiting messages: set noeviction, or give the cache its "
-            "own server (CACHE_REDIS_URL)\n"
-        )
+        sys.stderr.write(f"{evicting_line(policy)}\n")
         raise SystemExit(EXIT_CODE)

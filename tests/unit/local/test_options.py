@@ -37,6 +37,12 @@ def test_a_relative_data_folder_is_the_callers(tmp_path, monkeypatch):
     assert read_options(["--data", "here"], root=ROOT).data == tmp_path / "here"
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_data_folder_without_a_name_is_not_the_present_one(name):
+    with pytest.raises(CannotStart, match="a folder is needed, not an empty name"):
+        read_options(["--data", name], root=ROOT)
+
+
 @pytest.mark.parametrize(
     "words",
     [
