@@ -86,6 +86,17 @@ def check_broadcast(raw: bytes) -> None:
     _envelope(raw)
 
 
+def check_unanswered(raw: bytes) -> None:
+    """Raise Unfit unless `raw` is a message that a worker took, as kombu keeps it until the answer: with where it came from."""
+    # It was written anew: characters beyond ASCII as escapes, six bytes for two, and the list around it.
+    _require(len(raw) <= 4 * SIZE_BYTES_MAX, "too-big")
+    kept = _parsed(raw, depth_max=DEPTH_MAX + 1)
+    _require(isinstance(kept, list) and len(kept) == 3, "bad-shape")
+    message, exchange, routing_key = kept
+    _require(_is_text(exchange) and _is_text(routing_key), "bad-shape")
+    _check_envelope(message)
+
+
 def check_letter(text: str, *, shape_of: Callable[[str], Shape | None], queues: Collection[str], now: datetime) -> dict[str, Any]:
     """Return what the text of a message says that waits for a slot. Raises Unfit for one that could not be sent, or done."""
     _require(len(text) <= SIZE_BYTES_MAX, "too-big")
@@ -129,8 +140,8 @@ def _require(is_so: bool, reason: DropReason) -> None:
         raise Unfit(reason)
 
 
-def _parsed(text: bytes) -> Any:
-    _require(depth_of(text, limit=DEPTH_MAX) <= DEPTH_MAX, "too-deep")
+def _parsed(text: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
+    _require(depth_of(text, limit=depth_max) <= depth_max, "too-deep")
     try:
         # kombu's reader asks Python about every object, for types of its own; the plain one costs half. Escapes may hide them.
         return loads(text) if any(mark in text for mark in MARKS_OF_TYPES) else json.loads(text.decode())
@@ -142,6 +153,11 @@ def _parsed(text: bytes) -> Any:
 def _envelope(raw: bytes) -> dict[str, Any]:
     _require(len(raw) <= SIZE_BYTES_MAX, "too-big")
     message = _parsed(raw)
+    _check_envelope(message)
+    return message  # type: ignore[no-any-return]  # a dict, as was just required
+
+
+def _check_envelope(message: Any) -> None:
     _require(isinstance(message, dict), "bad-shape")
     _require(message.get("content-type") == JSON_TYPE, "content-type")
     _require(message.get("content-encoding") == TEXT_ENCODING, "content-type")
@@ -149,7 +165,6 @@ def _envelope(raw: bytes) -> dict[str, Any]:
     _require(isinstance(message.get("body"), str) and isinstance(properties, dict) and isinstance(headers, dict), "bad-shape")
     _require("compression" not in headers, "content-type")
     _check_properties(properties)
-    return message  # type: ignore[no-any-return]  # a dict, as was just required
 
 
 def _check_properties(properties: Mapping[str, Any]) -> None:

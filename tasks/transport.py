@@ -17,7 +17,7 @@ from redis import exceptions as redis_errors
 from redis.sentinel import Sentinel
 
 from apps.core import clock, headers
-from tasks.envelopes import Unfit, check_broadcast, check_message
+from tasks.envelopes import Unfit, check_broadcast, check_message, check_unanswered
 from tasks.queues import QUEUE_NAMES
 from tasks.shapes import Shape, shape_of
 
@@ -69,9 +69,27 @@ class CheckedPubSub(stock.PrefixedRedisPubSub):
         return answer
 
 
+class CheckedQoS(stock.QoS):
+    """kombu's book of messages that a worker took and did not answer; what goes back to its queue is looked at."""
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put the message back, or drop an entry that is unfit: kombu stops at it, each time, and restores none behind it."""
+        with self.channel.conn_or_acquire(client) as server:  # type: ignore[attr-defined]  # the stub knows no Redis channel
+            kept = server.hget(self.unacked_key, tag)
+            try:
+                if kept is not None:
+                    check_unanswered(kept)
+            except Unfit as unfit:
+                if any(self._remove_from_indices(tag, server.pipeline()).execute()):  # type: ignore[attr-defined]
+                    count_dropped(unfit.reason, queue="unacked", start=kept)
+            else:
+                super().restore_by_tag(tag, server, leftmost)
+
+
 class CheckedChannel(stock.Channel):
     """kombu's channel with our client, made once: kombu makes one for every command, at 0.1 ms of CPU, three for a message."""
 
+    QoS = CheckedQoS
     _kept_client: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:

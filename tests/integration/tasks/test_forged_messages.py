@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from tests.integration.tasks import worker_world as world
-from tests.unit.tasks.envelope_world import raw
+from tests.unit.tasks.envelope_world import envelope, raw
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = f"q:{world.QUEUE}"
@@ -83,4 +83,25 @@ def test_forged_broadcasts_do_not_stop_a_worker(clean_redis, tmp_path, transacti
         job_id = world.enqueue("clockwork.mark", name="after")
         world.wait_for_end(tell=worker.text)
         assert world.job(job_id).state == "done"
+        assert "Traceback" not in worker.text()
+
+
+def test_forged_entries_among_the_unanswered_are_dropped_once_and_what_lies_behind_them_is_put_back(
+    clean_redis, tmp_path, transactional_db
+):
+    world.prepare()
+    job_id = world.enqueue("clockwork.mark", name="good")
+    good = envelope("clockwork.mark", kwargs={}, headers={"job": job_id}, properties={"delivery_tag": "good"})
+    forged = {"deep": b"[" * 200_000, "bytes": b"\xff\xfe", "short": b"[1, 2]", "empty": b""}
+    with redis.Redis.from_url(settings.BROKER_REDIS_URL) as broker:
+        broker.delete(KEY)  # its bell is lost but for the copy that a dead worker left
+        broker.hset("q:unacked", mapping={**forged, "good": json.dumps([good, "", world.QUEUE])})
+        broker.zadd("q:unacked_index", dict.fromkeys(forged, 2) | {"good": 1, "gone": 3})  # the newest go first
+        with world.worker(tmp_path) as worker:
+            world.wait_for_end(tell=worker.text)
+            world.wait_until(lambda: broker.hlen("q:unacked") == 0, 30, worker.text)
+            assert broker.zcard("q:unacked_index") == 0
+            told = [(said["queue"], said["reason"]) for said in worker.events("message_dropped")]
+            assert sorted(told) == [("unacked", reason) for reason in ("bad-shape", "not-json", "not-json", "too-deep")]
+            assert world.job(job_id).state == "done"
         assert "Traceback" not in worker.text()

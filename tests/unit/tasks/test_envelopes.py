@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.envelopes import DEPTH_MAX, SIZE_BYTES_MAX, Unfit, check_broadcast, check_message, depth_of
+from tasks.envelopes import DEPTH_MAX, SIZE_BYTES_MAX, Unfit, check_broadcast, check_message, check_unanswered, depth_of
 from tasks.shapes import Shape, shape_of
 from tests.unit.tasks.envelope_world import NOW, body, envelope, raw
 
@@ -126,6 +126,38 @@ def test_brackets_in_text_do_not_nest():
 
 def test_a_million_open_quotes_are_read_once():
     assert depth_of(b'"\\' * 500_000 + b"[" * 40, limit=DEPTH_MAX) <= DEPTH_MAX + 1
+
+
+def kept(message=None, exchange="", routing_key="fetch") -> bytes:
+    return json.dumps([envelope() if message is None else message, exchange, routing_key]).encode()
+
+
+def test_an_unanswered_message_is_fit_as_kombu_keeps_it():
+    check_unanswered(kept())
+    check_unanswered(kept(envelope(properties={"priority": None}), "desk", "money"))
+    check_unanswered(kept(envelope(headers={"deep": json.loads("[" * (DEPTH_MAX - 2) + "]" * (DEPTH_MAX - 2))})))
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (b"\xff garbage", "not-json"),
+        (b"[" * 200_000, "too-deep"),
+        (b'"' + b"x" * (4 * SIZE_BYTES_MAX) + b'"', "too-big"),
+        (b"{}", "bad-shape"),
+        (b"[1, 2]", "bad-shape"),
+        (kept([]), "bad-shape"),
+        (kept(routing_key=5), "bad-shape"),
+        (kept(exchange=None), "bad-shape"),
+        (kept(envelope(headers={"deep": json.loads("[" * DEPTH_MAX + "]" * DEPTH_MAX)})), "too-deep"),
+        (kept(envelope(properties={"delivery_info": []})), "bad-shape"),
+        (kept(envelope(**{"content-type": "application/x-python-serialize"})), "content-type"),
+    ],
+)
+def test_an_unanswered_message_that_nobody_could_put_back_is_refused_by_reason(entry, reason):
+    with pytest.raises(Unfit) as refused:
+        check_unanswered(entry)
+    assert refused.value.reason == reason
 
 
 def test_a_broadcast_needs_a_readable_envelope_alone():
