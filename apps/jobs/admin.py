@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.forms import ModelForm
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 from django_celery_beat import admin as beat
 from django_celery_beat.models import CrontabSchedule
 from unfold.admin import ModelAdmin
@@ -19,7 +22,7 @@ from apps.core.read_only import ReadOnlyAdmin
 from apps.jobs import services
 from apps.jobs.definitions import crontab_of
 from apps.jobs.models import Job, Schedule
-from apps.jobs.services.editing import EDITABLE
+from apps.jobs.services.editing import EDITABLE, SECONDS_MAX
 from apps.jobs.slots import next_slots
 
 if TYPE_CHECKING:
@@ -36,27 +39,45 @@ class JobAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "task",
+        "belongs_to",
         "queue",
-        "state",
-        "progress",
+        "state_now",
         "attempts",
         "reason",
-        "made_at",
-        "next_try_at",
-        "started_at",
-        "finished_at",
-        "schedule",
-        "source",
-        "tenant",
+        "made",
+        "begun",
+        "ended",
     )
     list_filter = ("state", "queue", "task", "source", "tenant")
     search_fields = ("=id", "=key", "=scope", "=schedule")
     actions = ("replay_chosen", "discard_chosen")
 
-    @admin.display(description="progress")
-    def progress(self, job: Job) -> str:
-        """How far the job is, as far as it tells."""
-        return "-" if job.progress_done is None else in_words(job.progress_done, job.progress_total, job.progress_note)
+    @admin.display(description="for")
+    def belongs_to(self, job: Job) -> str:
+        """The source or tenant that the work is for, or else the schedule that it came by."""
+        return job.source or job.tenant or job.schedule or "-"
+
+    @admin.display(description="state", ordering="state")
+    def state_now(self, job: Job) -> str:
+        """The state, and how far the job is, as far as it tells."""
+        if job.progress_done is None:
+            return job.state
+        return f"{job.state}: {in_words(job.progress_done, job.progress_total, job.progress_note)}"
+
+    @admin.display(description="made, UTC", ordering="made_at")
+    def made(self, job: Job) -> str:
+        """When it was written down."""
+        return _to_the_second(job.made_at)
+
+    @admin.display(description="begun or due, UTC", ordering="next_try_at")
+    def begun(self, job: Job) -> str:
+        """When its latest try began; of one that waits, when it is due."""
+        return _to_the_second(job.next_try_at, "due ") if job.state == "queued" else _to_the_second(job.started_at)
+
+    @admin.display(description="ended, UTC", ordering="finished_at")
+    def ended(self, job: Job) -> str:
+        """When it came to its end."""
+        return _to_the_second(job.finished_at)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Acting on jobs, and reading their tracebacks, needs Django's permission to change them."""
@@ -98,15 +119,30 @@ class ScheduleAdmin(ModelAdmin):
         "misfire",
         "grace_s",
         "alert_after_s",
-        "last_success_at",
-        "last_slot_at",
+        "succeeded",
+        "latest_slot",
         "last_lateness_s",
-        "handled_until",
+        "looked_until",
     )
     list_filter = ("misfire",)
     search_fields = ("name",)
-    fields = (*EDITABLE, "name", "last_success_at", "last_slot_at", "last_lateness_s", "handled_until")
-    readonly_fields = ("name", "last_success_at", "last_slot_at", "last_lateness_s", "handled_until")
+    fields = (*EDITABLE, "name", "succeeded", "latest_slot", "last_lateness_s", "looked_until")
+    readonly_fields = ("name", "succeeded", "latest_slot", "last_lateness_s", "looked_until")
+
+    @admin.display(description="last success, UTC", ordering="last_success_at")
+    def succeeded(self, schedule: Schedule) -> str:
+        """When a job of it was done last."""
+        return _to_the_second(schedule.last_success_at)
+
+    @admin.display(description="last slot, UTC", ordering="last_slot_at")
+    def latest_slot(self, schedule: Schedule) -> str:
+        """The nominal time of that job."""
+        return _to_the_second(schedule.last_slot_at)
+
+    @admin.display(description="handled until, UTC", ordering="handled_until")
+    def looked_until(self, schedule: Schedule) -> str:
+        """Up to where its slots were looked at."""
+        return _to_the_second(schedule.handled_until)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows come with the periodic tasks whose names they bear."""
@@ -116,13 +152,25 @@ class ScheduleAdmin(ModelAdmin):
         """A schedule that forgot its slots would run them again."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Schedule, form: ModelForm[Schedule], change: bool) -> None:
-        """Hand what the form changed to the service, which judges and audits it."""
-        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in EDITABLE}
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Let the form refuse beside the field what the service would refuse."""
+        if db_field.name in ("grace_s", "alert_after_s"):
+            options |= {"min_value": 1, "max_value": SECONDS_MAX}
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """Show the page; what the service refuses leaves nothing behind, and nothing says that it was changed."""
         try:
-            services.edit_schedule(name=obj.name, changes=changes, by=_actor(request), now=clock.now())
+            answer: HttpResponse = super().changeform_view(request, *args, **options)
         except Expected as refusal:
             messages.error(request, str(refusal))
+            return HttpResponseRedirect(request.path)
+        return answer
+
+    def save_model(self, request: HttpRequest, obj: Schedule, form: ModelForm[Schedule], change: bool) -> None:
+        """Hand what the form changed to the service, which judges and audits it. Raises what the service raises."""
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in EDITABLE}
+        services.edit_schedule(name=obj.name, changes=changes, by=_actor(request), now=clock.now())
 
 
 class CrontabForm(ModelForm):
@@ -175,6 +223,13 @@ class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
         if db_field.name == "day_of_month":
             field.help_text = f"{field.help_text} L is the last day of the month."
         return field
+
+
+def _to_the_second(moment: datetime | None, before: str = "") -> str:
+    """Write a moment on one line; the queue is a matter of seconds."""
+    if moment is None:
+        return "-"
+    return format_html('<span class="whitespace-nowrap">{}{}</span>', before, f"{moment.astimezone(UTC):%m-%d %H:%M:%S}")
 
 
 def _actor(request: HttpRequest) -> str:

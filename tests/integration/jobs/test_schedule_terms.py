@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from apps.audit.models import Event
 from apps.jobs import services as jobs
 from apps.jobs.errors import ScheduleNotFound, WrongSchedule
 from apps.jobs.models import Schedule
 from tests.integration.jobs.jobs_world import NOW
+from tests.integration.jobs.queue_rows import make_job
 
 PAGE = "/admin/jobs/schedule/seal%20audit/change/"
 
@@ -68,15 +70,41 @@ def test_the_admin_edits_terms_and_nothing_else(seal, admin_client):
     assert [event.actor for event in Event.objects.all()] == ["user:admin"]
 
 
-def test_the_admin_says_what_the_service_refuses(seal, admin_client):
-    form = {"misfire": "latest", "grace_s": "0", "alert_after_s": ""}
-    page = admin_client.post(PAGE, form, follow=True).content.decode()
-    assert "grace_s is whole seconds" in page
-    seal.refresh_from_db()
-    assert (seal.grace_s, Event.objects.count()) == (60, 0)
-
-
 def test_schedules_are_neither_made_nor_deleted_by_hand(seal, admin_client):
     assert admin_client.get("/admin/jobs/schedule/add/").status_code == 403
     assert admin_client.post(PAGE.replace("change", "delete"), {"post": "yes"}).status_code == 403
     assert Schedule.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["grace_s", "alert_after_s"])
+@pytest.mark.parametrize("wrong", ["-1", "0", "99999999999", "soon"])
+def test_the_page_refuses_nonsense_beside_its_field_and_never_says_that_it_was_changed(seal, admin_client, field, wrong):
+    answer = admin_client.post(PAGE, {"misfire": "skip", "grace_s": "60", "alert_after_s": "", field: wrong}, follow=True)
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert b"changed successfully" not in answer.content
+    seal.refresh_from_db()
+    assert (seal.misfire, seal.grace_s, Event.objects.count(), LogEntry.objects.count()) == ("latest", 60, 0, 0)
+
+
+def test_what_only_the_service_refuses_leaves_nothing_behind_and_is_said(seal, admin_client, monkeypatch):
+    def refuse(**_):
+        raise WrongSchedule("misfire is none of ours", field="misfire")
+
+    monkeypatch.setattr(jobs, "edit_schedule", refuse)
+    answer = admin_client.post(PAGE, {"misfire": "all", "grace_s": "60"}, follow=True)
+    assert b"misfire is none of ours" in answer.content
+    assert b"changed successfully" not in answer.content
+    seal.refresh_from_db()
+    assert (seal.misfire, LogEntry.objects.count()) == ("latest", 0)
+
+
+def test_the_lists_tell_moments_to_the_second(seal, admin_client):
+    Schedule.objects.update(last_success_at=NOW.replace(minute=7, second=9))
+    moment = f"{NOW:%m-%d %H}:07:09"
+    assert moment in admin_client.get("/admin/jobs/schedule/").content.decode()
+    assert moment in admin_client.get(PAGE).content.decode()
+    make_job(next_try_at=NOW.replace(minute=8, second=1), made_at=NOW.replace(minute=6, second=3), source="yahoo")
+    page = admin_client.get("/admin/jobs/job/").content.decode()
+    assert f"due {NOW:%m-%d %H}:08:01" in page
+    assert f"{NOW:%m-%d %H}:06:03" in page
+    assert ">yahoo<" in " ".join(page.split()).replace("> ", ">").replace(" <", "<")
