@@ -15,14 +15,16 @@ from typing import Any
 
 from celery import current_app
 from django.db import connection
-from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from apps.jobs.arguments import as_json
 from apps.jobs.batching import is_batch
 from apps.jobs.errors import WrongJob
-from apps.jobs.slots import MICROSECOND, Clocked, Crontab, Every, Rhythm, offset_us
+from apps.jobs.slots import LONGEST_US, MICROSECOND, Clocked, Crontab, Every, Rhythm, offset_us
 
 SCOPE_LENGTH_MAX = 200
+# As often as beat looks. Slots of a schedule that comes more often would be made faster than any worker drains them.
+LEAST_US = timedelta(seconds=0.1) // MICROSECOND
 CLOCK = "SELECT clock_timestamp(), (SELECT last_update FROM django_celery_beat_periodictasks WHERE ident = 1)"
 
 
@@ -115,6 +117,17 @@ def crontab_of(row: CrontabSchedule) -> Crontab:
     )
 
 
+def interval_of(row: IntervalSchedule) -> int:
+    """Return the microseconds that such a row means. Raises ValueError for less than 0.1 s and for more than ten years."""
+    try:
+        every_us = timedelta(**{row.period: row.every}) // MICROSECOND
+    except OverflowError:
+        every_us = LONGEST_US + 1
+    if not LEAST_US <= every_us <= LONGEST_US:
+        raise ValueError(f"{row}: an interval is at least 0.1 seconds and at most ten years")
+    return every_us
+
+
 def _definition(row: PeriodicTask, tasks: Collection[str]) -> Definition:
     if row.task not in tasks:
         raise ValueError(f"there is no task {row.task}")
@@ -163,8 +176,8 @@ def _registry() -> Mapping[str, Any]:
 
 def _rhythm(row: PeriodicTask) -> Rhythm:
     if row.interval:
-        every_us = timedelta(**{row.interval.period: row.interval.every}) // MICROSECOND
-        return Every(every_us=every_us, offset_us=offset_us(row.name, every_us) if every_us > 0 else 0)
+        every_us = interval_of(row.interval)
+        return Every(every_us=every_us, offset_us=offset_us(row.name, every_us))
     if row.crontab:
         return crontab_of(row.crontab)
     if row.clocked:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.forms import ModelForm
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.core.read_only import ReadOnlyAdmin
+from apps.jobs.definitions import interval_of
 from apps.monitoring.models import TaskFailure
 
 
@@ -46,6 +51,22 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
     form = PeriodicTaskForm
 
 
+class IntervalForm(ModelForm):
+    """A number and its unit, judged by what beat itself reads them with."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what beat would not run."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                interval_of(IntervalSchedule(**cleaned))
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+        return cleaned
+
+
 @admin.register(IntervalSchedule)
 class IntervalScheduleAdmin(ModelAdmin):
     """Every so many seconds."""
+
+    form = IntervalForm

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django_celery_beat.models import PeriodicTask, SolarSchedule
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, SolarSchedule
 
 from apps.jobs.definitions import read_clock, read_definitions, scope_of
 from apps.jobs.slots import Clocked, Crontab, Every
@@ -73,6 +73,26 @@ def test_a_crontab_that_cannot_be_read_is_told():
     row.crontab.hour = "25"
     row.crontab.save()
     assert [unusable.reason for unusable in read_definitions().unusable] == ["30 25 * * *: Bad hour"]
+
+
+@pytest.mark.parametrize(
+    ("number", "period", "reason"),
+    [
+        (1, "microseconds", "every microsecond: an interval is at least 0.1 seconds and at most ten years"),
+        (99_999, "microseconds", "every 99999 microseconds: an interval is at least 0.1 seconds and at most ten years"),
+        (3654, "days", "every 3654 days: an interval is at least 0.1 seconds and at most ten years"),
+        (2**31 - 1, "days", "every 2147483647 days: an interval is at least 0.1 seconds and at most ten years"),
+        (0, "seconds", "every 0 seconds: an interval is at least 0.1 seconds and at most ten years"),
+        (100_000, "microseconds", None),
+        (3653, "days", None),
+    ],
+)
+def test_an_interval_is_a_tenth_of_a_second_at_least_and_ten_years_at_most(number, period, reason):
+    row = every("wrong", 10)
+    IntervalSchedule.objects.filter(pk=row.interval.pk).update(every=number, period=period)
+    found = read_definitions()
+    assert [unusable.reason for unusable in found.unusable] == ([] if reason is None else [reason])
+    assert len(found.usable) == (1 if reason is None else 0)
 
 
 def test_the_sun_is_refused_in_plain_words():
