@@ -44,6 +44,17 @@ class DataFolder:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         return descriptor
 
+    def is_in_use(self) -> bool:
+        """Say whether a desk holds this folder: the one that locked it last still runs."""
+        try:
+            return is_alive(int((self.path / "lock").read_text()))
+        except (FileNotFoundError, ValueError):  # never locked, or being locked just now
+            return False
+
+    def has_secrets(self) -> bool:
+        """Say whether a desk was ever started here."""
+        return (self.path / "secrets.json").exists()
+
     def clean(self) -> None:
         """End processes of an earlier desk in this folder, remove its description and put long logs aside."""
         end_groups(dict.fromkeys(_groups_left(self.path), STOP_SIGNAL))

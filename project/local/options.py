@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, default=8000, help="of the web pages and the API (default: 8000; 0: any free one)")
     add("--speed", type=_speed, default=60.0, help="of the recorded world (default: 60 times life)")
     add("--markets", type=_markets, metavar="N", help="play only the first N recorded markets")
-    add("--data", type=_folder, metavar="DIR", help="where everything is kept (default: .local/ in the checkout)")
+    add("--data", type=a_folder, metavar="DIR", help="where everything is kept (default: .local/ in the checkout)")
     add("--workers", type=_workers, default=1, metavar="N", help="multiplies the children that fetch")
     add("--no-beat", action="store_true", help="start no scheduler")
     add("--flower", action="store_true", help="start Flower beside the desk, on a free port of this machine")
@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _folder(text: str) -> Path:
+def a_folder(text: str) -> Path:
+    """Read the name of a folder. Raises ArgumentTypeError for an empty one, which would mean the present folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("a folder is needed, not an empty name")
     return Path(text)

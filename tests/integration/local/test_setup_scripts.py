@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-PROGRAMS = ("up", "test", "check", "lock")
+PROGRAMS = ("up", "manage", "test", "check", "lock")
 STEP = "set -eu; program=bin/up; root=$(pwd); . bin/setup.sh; need_environment desk dev; echo ready"
 
 
