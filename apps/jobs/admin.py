@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -30,32 +31,37 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 NEXT_SHOWN = 3
+REASON_SHOWN = 80
 
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
     """The work of the desk, the newest first. Filter by "parked" for the dead letters; those have two ways out."""
 
-    list_display = (
-        "id",
-        "task",
-        "belongs_to",
-        "queue",
-        "state_now",
-        "attempts",
-        "reason",
-        "made",
-        "begun",
-        "ended",
-    )
+    list_display = ("work", "place", "state_now", "tries", "why", "made", "begun", "ended")
     list_filter = ("state", "queue", "task", "source", "tenant")
     search_fields = ("=id", "=key", "=scope", "=schedule")
     actions = ("replay_chosen", "discard_chosen")
 
-    @admin.display(description="for")
-    def belongs_to(self, job: Job) -> str:
-        """The source or tenant that the work is for, or else the schedule that it came by."""
-        return job.source or job.tenant or job.schedule or "-"
+    @admin.display(description="job", ordering="id")
+    def work(self, job: Job) -> str:
+        """What is done, and under which id."""
+        return _in_two_lines(job.task, job.id)
+
+    @admin.display(description="queue", ordering="queue")
+    def place(self, job: Job) -> str:
+        """Where it waits, and the source or tenant that it is for, or else the schedule that it came by."""
+        return _in_two_lines(job.queue, job.source or job.tenant or job.schedule)
+
+    @admin.display(description="tries", ordering="attempts")
+    def tries(self, job: Job) -> int:
+        """How often it was begun."""
+        return job.attempts
+
+    @admin.display(description="reason", ordering="reason")
+    def why(self, job: Job) -> str:
+        """The beginning of the reason for its state; the whole is on its page."""
+        return format_html('<span class="text-xs">{}</span>', shorten(job.reason, REASON_SHOWN, placeholder=" …") or "-")
 
     @admin.display(description="state", ordering="state")
     def state_now(self, job: Job) -> str:
@@ -69,7 +75,7 @@ class JobAdmin(ReadOnlyAdmin):
         """When it was written down."""
         return _to_the_second(job.made_at)
 
-    @admin.display(description="begun or due, UTC", ordering="next_try_at")
+    @admin.display(description="begun, UTC", ordering="next_try_at")
     def begun(self, job: Job) -> str:
         """When its latest try began; of one that waits, when it is due."""
         return _to_the_second(job.next_try_at, "due ") if job.state == "queued" else _to_the_second(job.started_at)
@@ -225,11 +231,15 @@ class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
         return field
 
 
+def _in_two_lines(first: str, second: str) -> str:
+    return format_html('{}<br><span class="text-xs whitespace-nowrap">{}</span>', first, second)
+
+
 def _to_the_second(moment: datetime | None, before: str = "") -> str:
     """Write a moment on one line; the queue is a matter of seconds."""
     if moment is None:
         return "-"
-    return format_html('<span class="whitespace-nowrap">{}{}</span>', before, f"{moment.astimezone(UTC):%m-%d %H:%M:%S}")
+    return format_html('<span class="text-xs whitespace-nowrap">{}{}</span>', before, f"{moment.astimezone(UTC):%m-%d %H:%M:%S}")
 
 
 def _actor(request: HttpRequest) -> str:

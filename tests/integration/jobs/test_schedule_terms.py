@@ -103,8 +103,12 @@ def test_the_lists_tell_moments_to_the_second(seal, admin_client):
     moment = f"{NOW:%m-%d %H}:07:09"
     assert moment in admin_client.get("/admin/jobs/schedule/").content.decode()
     assert moment in admin_client.get(PAGE).content.decode()
-    make_job(next_try_at=NOW.replace(minute=8, second=1), made_at=NOW.replace(minute=6, second=3), source="yahoo")
+    reason = f"no answer {'of theirs ' * 25}"
+    job = make_job(
+        reason=reason, next_try_at=NOW.replace(minute=8, second=1), made_at=NOW.replace(minute=6, second=3), source="yahoo"
+    )
     page = admin_client.get("/admin/jobs/job/").content.decode()
     assert f"due {NOW:%m-%d %H}:08:01" in page
     assert f"{NOW:%m-%d %H}:06:03" in page
-    assert ">yahoo<" in " ".join(page.split()).replace("> ", ">").replace(" <", "<")
+    assert [job.id in page, "tasks.upkeep.seal" in page, ">yahoo<" in page, reason in page] == [True, True, True, False]
+    assert reason in admin_client.get(f"/admin/jobs/job/{job.id}/change/").content.decode()
