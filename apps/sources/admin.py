@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models.functions import Length
 from unfold.forms import ActionForm
 
 from apps.core.clock import now
 from apps.core.errors import Conflict, DeskError
 from apps.core.read_only import ReadOnlyAdmin
 from apps.sources import services
-from apps.sources.models import AnalystCall, FetchCall, FetchLog, Quarantine, Source
+from apps.sources.models import AnalystCall, ErrandPart, FetchCall, FetchLog, Quarantine, Source
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -138,6 +139,26 @@ class FetchCallAdmin(ReadOnlyAdmin):
     list_select_related = ("fetch__source",)
     ordering = ("-id",)
     show_full_result_count = False
+
+
+@admin.register(ErrandPart)
+class ErrandPartAdmin(ReadOnlyAdmin):
+    """What was answered to errands that wait for a slot. Their bodies are the vendor's, and gone when the errand ends."""
+
+    list_display = ("errand", "name", "size", "kept_at")
+    fields = ("errand", "name", "size", "kept_at")
+    search_fields = ("errand",)
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ErrandPart]:
+        """Leave the bodies in the database: a page shows how long they are."""
+        parts: QuerySet[ErrandPart] = super().get_queryset(request)
+        return parts.defer("body", "told").annotate(body_bytes=Length("body"))
+
+    @admin.display(description="bytes")
+    def size(self, part: ErrandPart) -> int:
+        """The length of the kept body."""
+        return int(part.body_bytes)  # type: ignore[attr-defined]  # annotated above
 
 
 @admin.register(Quarantine)

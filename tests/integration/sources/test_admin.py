@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.audit.models import Event
 from apps.sources import services
-from apps.sources.models import FetchCall, FetchLog, Quarantine, Source
+from apps.sources.models import ErrandPart, FetchCall, FetchLog, Quarantine, Source
 from tests.factories.wires import gamma_market
 from tests.integration.sources.conftest import NOW
 
@@ -61,6 +61,15 @@ def test_lifting_the_pause_of_a_source_that_settings_leave_off_says_so(admin_cli
     settings.SOURCES_ON = ("yahoo",)
     assert "Polymarket Gamma is no longer paused, but off: it" in act(admin_client, "resume_chosen").content.decode()
     assert Source.objects.get(slug=GAMMA).state == "off"
+
+
+def test_a_part_of_an_errand_is_shown_by_its_length(admin_client):
+    part = ErrandPart.objects.create(
+        errand="news of gamma", name="answer /a", told={"status": 200}, body=b"x" * 4321, kept_at=NOW
+    )
+    for shown in (page("errandpart", f"?q={part.errand}"), page("errandpart", f"{part.pk}/change/")):
+        text = admin_client.get(shown).content.decode()
+        assert [part.name in text, "4321" in text, "xxx" in text] == [True, True, False]
 
 
 def test_a_check_shows_what_the_vendor_said(admin_client, fetched):
