@@ -31,7 +31,7 @@ ADD_CRONTAB = """
     INSERT INTO django_celery_beat_crontabschedule (minute, hour, day_of_month, month_of_year, day_of_week, timezone)
     VALUES (%s, %s, '*', '*', '*', 'UTC') RETURNING id
 """
-ADD_PAST = "INSERT INTO jobs_schedule (name, misfire, handled_until) VALUES (%s, 'latest', %s)"
+ADD_PAST = "INSERT INTO jobs_schedule (name, misfire, handled_until, is_on, rhythm) VALUES (%s, 'latest', %s, true, '')"
 MARK = "INSERT INTO django_celery_beat_periodictasks (ident, last_update) VALUES (1, now())"
 TABLES = ("periodictask", "intervalschedule", "crontabschedule", "periodictasks")
 

@@ -40,7 +40,7 @@ def first_answer(path: str) -> dict[str, Any]:
 def test_the_first_health_answer_of_a_process_imports_nothing_of_ours_under_its_deadline():
     found = first_answer("/health/detailed")
     checks = json.loads(found["said"])["checks"]
-    assert found["questions"] == len(checks) == 9
+    assert found["questions"] == len(checks) == 10
     assert checks["schedules"]["status"] == "healthy"
     assert found["imported"] == []
 

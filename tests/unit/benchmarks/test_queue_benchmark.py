@@ -27,6 +27,7 @@ THE_DESKS_OWN = {
     "beat_scheduler",
     "beat_max_loop_interval",
     "worker_hijack_root_logger",
+    "worker_redirect_stdouts",
     "db_reuse_max",
 }
 
