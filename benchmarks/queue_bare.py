@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
         "socket_keepalive": True,
         "health_check_interval": 5,
         "global_keyprefix": "bare:",
+        "priority_steps": (-1, 0),
     },
     "broker_connection_timeout": 4,
     "broker_connection_retry_on_startup": True,

@@ -16,12 +16,13 @@ from apps.monitoring.queues import queue_depths
 from apps.resilience import StoreUnavailable
 from apps.sources.selectors import count_waiting
 from tasks.base import DeskTask
+from tasks.broker_memory import forgotten_until, made_up_for
 
 log = structlog.get_logger(__name__)
 
 RERUNG = Counter("bells_rerung_total", "Bells rung again for jobs whose message was lost.")
 LOOK_EVERY_S = 1.0
-LOOK_AGAIN_AFTER_S = 5.0
+LOOK_AGAIN_AFTER_S = 2.0
 
 
 def reconcile_step() -> float:
@@ -30,11 +31,13 @@ def reconcile_step() -> float:
     While the broker is away no bell would arrive: depths are not known, and nothing is rung.
     """
     try:
-        depths, paced = queue_depths(), count_waiting()
+        depths, paced, forgotten = queue_depths(), count_waiting(), forgotten_until()
     except (RedisError, OSError, StoreUnavailable) as error:
         log.warning("caretaker_waits_for_broker", error=type(error).__name__)
         return LOOK_AGAIN_AFTER_S
-    done = jobs.reconcile(depths=depths, paced=paced)
+    done = jobs.reconcile(depths=depths, paced=paced, forgotten_until=forgotten)
+    if forgotten and done.has_rung_all:
+        made_up_for(forgotten)
     RERUNG.inc(done.rerung)
     if done.rerung or done.freed or done.parked:
         log.info("caretaker_looked", rerung=done.rerung, freed=done.freed, parked=done.parked)

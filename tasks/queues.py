@@ -28,6 +28,9 @@ class QueueNames:
 
 QUEUE_NAMES = QueueNames()
 
+# Of each queue's lanes the one that is emptied first; kombu keeps a list for each, and calls what tells them apart priority.
+FIRST_LANE = -1
+
 ROUTES = {
     "tasks.ingest.*": {"queue": QUEUE_NAMES.fetch},
     "tasks.news.*": {"queue": QUEUE_NAMES.fetch},

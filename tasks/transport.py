@@ -18,7 +18,7 @@ from redis.sentinel import Sentinel
 
 from apps.core import clock, headers
 from tasks.envelopes import Unfit, check_broadcast, check_message, check_unanswered
-from tasks.queues import QUEUE_NAMES
+from tasks.queues import FIRST_LANE, QUEUE_NAMES
 from tasks.shapes import Shape, shape_of
 
 log = structlog.get_logger(__name__)
@@ -111,14 +111,16 @@ class CheckedChannel(stock.Channel):
         return dict(super()._connparams(asynchronous))  # type: ignore[misc]
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
-        """Put a message behind the others of its queue, or before them when it says that it goes first."""
+        """Put a message behind the others of its queue, or of those that go first when it says so.
+
+        Those keep their order too: each put before the others, the oldest would come last for as long as there are new ones.
+        """
         batch = options.get("_publish_batch")
         if batch is not None or not (message.get("headers") or {}).get(headers.FIRST):
             super()._put(queue, message, **options)
             return
-        place = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))  # type: ignore[attr-defined]
         with self.conn_or_acquire() as client:
-            client.rpush(place, dumps(message))  # workers take from this end
+            client.lpush(self._q_for_pri(queue, FIRST_LANE), dumps(message))  # type: ignore[attr-defined]
 
 
 class CheckedTransport(stock.Transport):

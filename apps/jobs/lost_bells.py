@@ -18,6 +18,7 @@ PATIENCE = timedelta(seconds=5)
 # Rows of a batch task that were tried before are claimed one at a time: so many are a bell's worth, and a task gets so many
 # bells at one look at most.
 TRIED_ROWS_A_BELL = 25
+ROWS_A_BELL = 100
 BELLS_A_TASK_MAX = 16
 
 
@@ -58,25 +59,35 @@ class BatchWish:
     goes_first: bool
 
 
-def silent_batches(groups: Sequence[Waiting], *, now: datetime) -> list[BatchWish]:
-    """Return which batch tasks want bells: one for all rows, and never one while the latest is fresh.
+def silent_batches(groups: Sequence[Waiting], *, old_until: datetime, is_forgotten: bool = False) -> list[BatchWish]:
+    """Return which batch tasks want bells: one for all rows, and never one while the latest is fresh (after `old_until`).
 
     Rows that no bell was rung for, because their time has only come now, want one at once. Those of a lost worker among
-    them come back one by one: they get a bell for every 25, so that all workers share them.
+    them come back one by one: they get a bell for every 25, so that all workers share them. When the broker forgot all
+    bells until `old_until`, the fresh one of a row that came later stands behind what is rung for again: so there are
+    bells that go first, one for a hundred rows.
     """
     tried: dict[tuple[str, str], int] = defaultdict(int)
+    forgotten: dict[tuple[str, str], int] = defaultdict(int)
     retried = {(group.queue, group.task) for group in groups if group.is_retry}
     for group in groups:
-        if group.is_batch and (group.unrung or group.latest_bell_at is None or group.latest_bell_at <= now - PATIENCE):
+        is_lost = is_forgotten and group.stale > 0
+        if group.is_batch and (is_lost or group.unrung or group.latest_bell_at is None or group.latest_bell_at <= old_until):
             tried[group.queue, group.task] += group.unrung_tried
+            forgotten[group.queue, group.task] += group.stale if is_lost else 0
     return [
-        BatchWish(queue=queue, task=task, bells=_bells_for(count), goes_first=(queue, task) in retried)
-        for (queue, task), count in sorted(tried.items())
+        BatchWish(
+            queue=place[0],
+            task=place[1],
+            bells=_bells_for(tried=count, forgotten=forgotten[place]),
+            goes_first=place in retried or forgotten[place] > 0,
+        )
+        for place, count in sorted(tried.items())
     ]
 
 
-def _bells_for(tried: int) -> int:
-    return min(BELLS_A_TASK_MAX, max(1, math.ceil(tried / TRIED_ROWS_A_BELL)))
+def _bells_for(*, tried: int, forgotten: int) -> int:
+    return min(BELLS_A_TASK_MAX, max(1, math.ceil(tried / TRIED_ROWS_A_BELL), math.ceil(forgotten / ROWS_A_BELL)))
 
 
 def may_be_overtaken(groups: Iterable[Waiting], *, depths: Mapping[str, int]) -> bool:

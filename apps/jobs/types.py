@@ -66,9 +66,13 @@ class ClaimedJob(Claim):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What one look of the caretaker did: bells rung again, jobs taken back from silent workers, jobs ended unrun."""
+    """What one look of the caretaker did: bells rung again, jobs taken back from silent workers, jobs ended unrun.
+
+    `has_rung_all` says, after a broker forgot everything, that nothing is left to be rung for on that account.
+    """
 
     rerung: int = 0
     freed: int = 0
     parked: int = 0
     skipped: int = 0
+    has_rung_all: bool = False

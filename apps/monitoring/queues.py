@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
 from django_redis import get_redis_connection
+from kombu.transport.redis import Channel
 
 HEARTBEAT_KEY = "heartbeat:celery"
 # The tick comes every few seconds; a minute without one means that beat, the broker or all workers are gone.
@@ -36,13 +39,24 @@ def may_evict_limits(policy: str) -> bool:
 
 
 def queue_depths() -> dict[str, int]:
-    """Return the number of messages waiting in each queue, in one round trip. Raises redis errors when it is away."""
-    prefix = str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"])
-    names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    """Return the number of messages waiting in each queue, in all its lanes, in one round trip.
+
+    Raises redis errors when the broker is away.
+    """
+    lanes = [(queue.name, key) for queue in settings.CELERY_TASK_QUEUES for key in lanes_of(queue.name)]
     pipe = get_redis_connection("strict").pipeline(transaction=False)
-    for name in names:
-        pipe.llen(f"{prefix}{name}")
-    return dict(zip(names, pipe.execute(), strict=True))
+    for _, key in lanes:
+        pipe.llen(key)
+    depths: Counter[str] = Counter()
+    for (name, _), waiting in zip(lanes, pipe.execute(), strict=True):
+        depths[name] += waiting
+    return dict(depths)
+
+
+def lanes_of(queue: str) -> list[str]:
+    """Return the keys of a queue's lists in the broker, that which is emptied first before the others."""
+    options: dict[str, Any] = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    return [f"{options['global_keyprefix']}{queue}{f'{Channel.sep}{step}' if step else ''}" for step in options["priority_steps"]]
 
 
 def last_heartbeat() -> datetime | None:

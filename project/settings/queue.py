@@ -6,7 +6,7 @@ setting that it does not know.
 
 from project.env import env
 from project.settings.data import BROKER_REDIS_URL, BROKER_SENTINEL_OPTIONS, BROKER_URL, CONN_MAX_AGE_S
-from tasks.queues import QUEUE_NAMES, ROUTES
+from tasks.queues import FIRST_LANE, QUEUE_NAMES, ROUTES
 
 # --- The broker: one connection to it may break, go silent, or lose what it was told -------------------------------------
 CELERY_BROKER_URL = BROKER_URL
@@ -29,6 +29,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 5,
     # The kit and the locks live on the same server; what is the queue's must be told from it.
     "global_keyprefix": "q:",
+    # Two lanes a queue, in the order in which they are emptied: the ordinary one (0), and before it one for what has waited
+    # its turn already. Four by default, of which each worker asks for all each time.
+    "priority_steps": (FIRST_LANE, 0),
     # retry_on_timeout stays off: a command that was cut off may have been carried out, and a message would be sent twice.
     **BROKER_SENTINEL_OPTIONS,  # the master's name and how to ask for it, when REDIS_URL names Sentinels
 }

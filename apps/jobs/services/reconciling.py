@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -23,6 +23,7 @@ from apps.jobs.types import Reconciled
 ROWS_MAX = 1_000
 # Of the jobs that were done in the last two looks so many are asked when they were made.
 RECENT = timedelta(seconds=2)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 BEGUN_MAX = 10_000
 
 # What is taken back keeps the moment since which it is due, and so its place among the others.
@@ -82,6 +83,13 @@ OVERTAKEN = f"""
       AND task <> ALL(%(batch_tasks)s) AND {HAS_ITS_TURN}
     GROUP BY queue, until
 """
+# What a broker that forgot everything knew of; nothing else needs to be found out about it.
+FORGOTTEN = f"""
+    SELECT queue, count(*) FROM jobs_job
+    WHERE state = 'queued' AND next_try_at <= %(now)s AND rung_at <= %(forgotten_until)s AND source = ''
+      AND task <> ALL(%(batch_tasks)s) AND {HAS_ITS_TURN}
+    GROUP BY queue
+"""
 # Of paced sources only their own jobs; else all but theirs. Those that were never rung for come first, then the overtaken,
 # which go before all others in the queue: they have waited there already.
 RING_SINGLES = f"""
@@ -96,7 +104,7 @@ RING_SINGLES = f"""
         LIMIT %(count)s FOR NO KEY UPDATE OF jobs_job SKIP LOCKED
     ) AS silent
     WHERE id = silent_id
-    RETURNING id, task, queue, source, tenant, priority, goes_first
+    RETURNING id, task, queue, source, tenant, priority, goes_first, next_try_at
 """
 RUNG = ("job_id", "task", "queue", "source", "tenant", "priority", "goes_first")
 # The rows that are claimed last, of the fresh and of the tried, remember when the bell was rung while they wait.
@@ -116,11 +124,18 @@ RING_BATCH = """
 
 
 @durable
-def reconcile(*, depths: Mapping[str, int], now: datetime | None = None, paced: Mapping[str, int] | None = None) -> Reconciled:
+def reconcile(
+    *,
+    depths: Mapping[str, int],
+    now: datetime | None = None,
+    paced: Mapping[str, int] | None = None,
+    forgotten_until: datetime | None = None,
+) -> Reconciled:
     """Take back what silent workers hold, end what is out of time, ring again for what lost its bell; return the counts.
 
-    `depths` are the messages in each queue, `paced` those that wait outside it for a slot of their source. One caretaker
-    looks at a time in the cluster; another leaves at once with zeros. Each look is bounded, the next one goes on.
+    `depths` are the messages in each queue, `paced` those that wait outside it for a slot of their source. Of the bells rung
+    until `forgotten_until` none is left, once that moment has come: the broker was found empty. One caretaker looks at a time
+    in the cluster; another leaves at once with zeros. Each look is bounded, the next one goes on.
     """
     with only_one("jobs.reconcile") as is_ours:
         if not is_ours:
@@ -128,8 +143,15 @@ def reconcile(*, depths: Mapping[str, int], now: datetime | None = None, paced: 
         now = now or database_now()
         freed, lost = _moved(FREE, now)
         skipped, ended = _moved(END_OUT_OF_TIME, now)
-        rerung, unknown = _ring_again(depths=depths, paced=paced or {}, now=now)
-    return Reconciled(rerung=rerung, freed=freed, parked=lost + ended + unknown, skipped=skipped)
+        forgotten_until = forgotten_until if forgotten_until and forgotten_until <= now else None
+        rung, unknown = _ring_again(depths=depths, paced=paced or {}, now=now, forgotten_until=forgotten_until)
+    return Reconciled(
+        rerung=rung,
+        freed=freed,
+        parked=lost + ended + unknown,
+        skipped=skipped,
+        has_rung_all=forgotten_until is not None and rung < ROWS_MAX,
+    )
 
 
 @transaction
@@ -142,27 +164,45 @@ def _moved(statement: str, now: datetime) -> tuple[int, int]:
 
 
 @transaction
-def _ring_again(*, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime) -> tuple[int, int]:
+def _ring_again(
+    *, depths: Mapping[str, int], paced: Mapping[str, int], now: datetime, forgotten_until: datetime | None
+) -> tuple[int, int]:
     """Ring, and return for how many, and how many were parked because nobody could take them.
 
     What was tried before goes first, or each try would wait behind the whole queue.
     """
-    values = {"now": now, "old": now - PATIENCE, "paced": list(paced), "batch_tasks": batch_tasks()}
+    old = max(now - PATIENCE, forgotten_until or LONG_AGO)
+    values = {"now": now, "old": old, "paced": list(paced), "batch_tasks": batch_tasks(), "forgotten_until": forgotten_until}
     found = [_group(row) for row in _rows(WAITING, values)]
     parked = park_unknown(groups=found, now=now, limit=ROWS_MAX)
     groups = [group for group in found if is_queue(group.queue)]
     bells: list[Bell] = []
-    for batch in silent_batches(groups, now=now):
+    for batch in silent_batches(groups, old_until=old, is_forgotten=forgotten_until is not None):
         _rows(RING_BATCH, {"now": now, "task": batch.task, "limit": ROWS_MAX})
         bells += [Bell(task=batch.task, queue=batch.queue, goes_first=batch.goes_first)] * batch.bells
-    overtaken = _overtaken(values) if may_be_overtaken(groups, depths=depths) else {}
+    overtaken = _without_message(groups, values, depths)
     counts = {queue: count for queue, (_, count) in overtaken.items()}
     for wish in silent_singles(groups, depths=depths, paced=paced, overtaken=counts, rows_max=ROWS_MAX):
         until, _ = overtaken.get(wish.queue, (None, 0))
         which = {"queue": wish.queue, "source": wish.source, "count": wish.count, "overtaken_until": until}
-        bells += [Bell(**dict(zip(RUNG, row, strict=True))) for row in _rows(RING_SINGLES, values | which)]
+        bells += _bells(_rows(RING_SINGLES, values | which))
     ring_all(sorted(bells, key=lambda bell: not bell.goes_first))
     return len(bells), parked
+
+
+def _without_message(
+    groups: Sequence[Waiting], values: Mapping[str, Any], depths: Mapping[str, int]
+) -> dict[str, tuple[datetime, int]]:
+    """Return, for each queue, the bell up to which no message can be there any more, and how many jobs that makes."""
+    if values["forgotten_until"]:
+        return {queue: (values["forgotten_until"], count) for queue, count in _rows(FORGOTTEN, values)}
+    return _overtaken(values) if may_be_overtaken(groups, depths=depths) else {}
+
+
+def _bells(rung: list[tuple[Any, ...]]) -> list[Bell]:
+    """Return the bells of these rows in the order in which they are wanted: RETURNING keeps none."""
+    bells = [(Bell(**dict(zip(RUNG, values, strict=True))), due_at) for *values, due_at in rung]
+    return [bell for bell, _ in sorted(bells, key=lambda entry: (-entry[0].priority, entry[1]))]
 
 
 def _overtaken(values: Mapping[str, Any]) -> dict[str, tuple[datetime, int]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-import redis
-from django.conf import settings
+from celery import current_app
 
 from apps.core.bell import Bell, ring_all
 from apps.jobs import services as jobs
-from tests.integration.jobs.jobs_world import BATCH, QUEUE, SINGLE, after, at_once, claim, claim_batch, enqueue, enqueue_batch
+from apps.monitoring.queues import queue_depths
+from tasks import upkeep
+from tests.integration.jobs.jobs_world import BATCH, QUEUE, after, at_once, claim, claim_batch, enqueue, enqueue_batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,11 +109,18 @@ def test_a_row_that_failed_waits_behind_those_that_were_due_before_it_and_not_be
     assert [claim.id for claim in claim_batch(limit=1, now=after(4))] == [late]
 
 
-def test_a_first_message_is_what_a_worker_takes_next(clean_redis):
-    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id=name) for name in ("job_1", "job_2")])
-    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id="job_3", goes_first=True)])
-    ring_all([Bell(task=SINGLE, queue=QUEUE, job_id="job_4")])
-    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
-    with redis.Redis.from_url(clean_redis) as broker:
-        waiting = [json.loads(raw)["headers"]["job"] for raw in broker.lrange(f"{prefix}{QUEUE}", 0, -1)]
-    assert waiting[::-1] == ["job_3", "job_1", "job_2", "job_4"]  # workers take from the right
+def test_what_goes_first_is_taken_before_all_others_and_keeps_its_order(clean_redis):
+    for names, goes_first in ((("1", "2"), False), (("3", "4"), True), (("5",), False), (("6",), True)):
+        ring_all([Bell(task=upkeep.seal.name, queue=QUEUE, job_id=f"job_{name}", goes_first=goes_first) for name in names])
+    assert queue_depths()[QUEUE] == 6
+    with current_app.connection_for_read() as connection, connection.SimpleBuffer(QUEUE, no_ack=True) as buffer:
+        taken = [buffer.get(timeout=5).headers["job"] for _ in range(6)]
+    assert taken == ["job_3", "job_4", "job_6", "job_1", "job_2", "job_5"]
+
+
+def test_those_that_were_overtaken_are_rung_for_in_the_order_in_which_they_are_wanted(bells):
+    lost = [enqueue(now=after(second / 100), priority=priority) for second, priority in ((3, 0), (1, 0), (2, 5), (0, 0))]
+    claim(enqueue(now=after(7)), now=after(12))
+    bells.clear()
+    look(12)
+    assert [bell.job_id for bell in bells] == [lost[2], lost[3], lost[1], lost[0]]

@@ -117,7 +117,7 @@ def test_never_more_bells_than_waiting_jobs_and_never_fewer_than_are_lost_for_ce
 
 
 def batches(*groups):
-    return silent_batches(groups, now=NOW)
+    return silent_batches(groups, old_until=NOW - PATIENCE)
 
 
 def bells(count, *, goes_first=False, task="t"):
