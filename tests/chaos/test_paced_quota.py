@@ -26,6 +26,8 @@ from tests.integration.tasks import paced_world as world
 from tests.integration.tasks.paced_tasks import QUEUE, server
 
 IS_LONG = os.environ.get("QUEUE_CHAOS") == "long"
+# What a killed mover had taken waits thirty seconds and takes other slots: of few slots, on a busy machine, a greater share.
+USED_LEAST = 0.97 if IS_LONG else 0.9
 RUN_S, MONEY_EVERY_S, KILL_EVERY_S = (600.0 if IS_LONG else 75.0), 0.1, 15.0
 QUOTA, WINDOW_S, WAITING, WORKERS = 300, 60.0, 10_000, 4
 # What is promised of a machine that does nothing else. A processor that others use too makes single calls late, so the
@@ -101,7 +103,7 @@ def test_the_quota_is_kept_and_used_while_ten_thousand_wait(clean_redis, tmp_pat
     )
     assert run.kills >= 2, "a run in which nothing was killed proves nothing"
     assert world.most_in_a_window(calls, WINDOW_S) <= QUOTA
-    assert used >= 0.97
+    assert used >= USED_LEAST
     assert waiting >= WAITING - len(calls) - 100
     assert run.deepest <= 20
     assert world.quantile(late_s, PLACE) < CALL_LATE_S_MAX

@@ -8,7 +8,7 @@ from project.local.testing import pytest_command
 
 
 def test_two_workers_by_default():
-    assert pytest_command(["tests/unit"])[-3:] == ["-n", "2", "tests/unit"]
+    assert pytest_command(["tests/unit"])[-3:] == ["-n", "3", "tests/unit"]
 
 
 @pytest.mark.parametrize("words", [["-n", "0"], ["-n4"], ["--numprocesses=1"], ["-p", "no:xdist"], ["--pdb"]])
