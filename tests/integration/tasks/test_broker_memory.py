@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import redis
@@ -24,6 +24,12 @@ def broker(clean_redis):
         yield server
 
 
+def noted_moment() -> datetime:
+    moment = broker_memory.forgotten_until()
+    assert moment is not None
+    return moment
+
+
 def note(broker):
     return broker.get(broker_memory.KEY)
 
@@ -34,14 +40,13 @@ def enqueue(count):
 
 def let_the_moment_come(broker):
     """Bring what was noted into the past, as a second of waiting would."""
-    noted = broker_memory.forgotten_until()
-    broker.set(broker_memory.KEY, (noted - timedelta(seconds=1)).isoformat())
+    broker.set(broker_memory.KEY, (noted_moment() - timedelta(seconds=1)).isoformat())
 
 
 def test_an_empty_broker_is_noted_a_second_ahead_once_and_remembered_until_it_was_made_up_for(broker):
     before = database_now()
     assert broker_memory.forgotten_until() is None
-    moment = broker_memory.forgotten_until()
+    moment = noted_moment()
     assert before < moment - timedelta(seconds=1) <= database_now()
     assert broker_memory.forgotten_until() == moment
     broker_memory.made_up_for(moment)
@@ -51,13 +56,13 @@ def test_an_empty_broker_is_noted_a_second_ahead_once_and_remembered_until_it_wa
 
 def test_a_broker_that_forgot_again_meanwhile_is_not_taken_for_whole(broker):
     broker_memory.forgotten_until()
-    moment = broker_memory.forgotten_until()
+    moment = noted_moment()
     broker.flushdb()
     broker_memory.made_up_for(moment)
     assert note(broker) is None
     broker_memory.forgotten_until()
     broker_memory.made_up_for(moment)
-    assert broker_memory.forgotten_until() > moment
+    assert noted_moment() > moment
 
 
 def test_the_caretaker_rings_for_all_that_the_broker_forgot_and_for_each_once(broker):
