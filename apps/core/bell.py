@@ -39,7 +39,7 @@ class Bell:
     """One message: `job_id` names the row of single work; a batch task's bell names none.
 
     `source`, `tenant` and `priority` say for whose slot the message of a paced task waits, and in which place. One that
-    `goes_first` is put before all that wait in its queue: what was tried before has waited there already.
+    `goes_first` waits in the lane of its queue that is emptied first: it has waited its turn already.
     """
 
     task: str

@@ -1,7 +1,7 @@
 """What the headers of the desk's messages are called: whoever writes one and whoever reads it take the name from here."""
 
 JOB = "job"  # the row that the message wakes
-FIRST = "first"  # goes before all that wait in its queue
+FIRST = "first"  # waits in the lane of its queue that is emptied first
 SOURCE, TENANT, PRIORITY = "source", "tenant", "priority"  # for whose slot a paced message waits, and in which place
 SLOT = "slot"  # of the source, paid
 SENT_AT_S = "sent_at_s"

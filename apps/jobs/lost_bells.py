@@ -18,8 +18,9 @@ PATIENCE = timedelta(seconds=5)
 # Rows of a batch task that were tried before are claimed one at a time: so many are a bell's worth, and a task gets so many
 # bells at one look at most.
 TRIED_ROWS_A_BELL = 25
-ROWS_A_BELL = 100
 BELLS_A_TASK_MAX = 16
+# Rows that were never tried come together, usually so many to a bell.
+ROWS_A_BELL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ DOWN_S = 4.0 if IS_LONG else 2.0
 BETWEEN_S = 8.0 if IS_LONG else 4.0
 RECOVERED_S_MAX = 60.0
 # In the long form two children fall behind what comes in, so that there is always a queue to lose.
-EVERY_S, WORK_S = (0.03, 0.05) if IS_LONG else (0.02, 0.01)
+EVERY_S, WORK_S = (0.02, 0.05) if IS_LONG else (0.02, 0.01)
 KINDS = ("add_atomic", "add_plain", "add_batch")
 TERMINATE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

@@ -83,7 +83,7 @@ OVERTAKEN = f"""
       AND task <> ALL(%(batch_tasks)s) AND {HAS_ITS_TURN}
     GROUP BY queue, until
 """
-# What a broker that forgot everything knew of; nothing else needs to be found out about it.
+# Of each queue: jobs whose message a broker that was found empty has lost.
 FORGOTTEN = f"""
     SELECT queue, count(*) FROM jobs_job
     WHERE state = 'queued' AND next_try_at <= %(now)s AND rung_at <= %(forgotten_until)s AND source = ''

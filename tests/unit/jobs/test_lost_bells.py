@@ -116,8 +116,8 @@ def test_never_more_bells_than_waiting_jobs_and_never_fewer_than_are_lost_for_ce
         assert queue == "fetch" or rung >= unrung + min(overtaken, without_source)
 
 
-def batches(*groups):
-    return silent_batches(groups, old_until=NOW - PATIENCE)
+def batches(*groups, is_forgotten=False):
+    return silent_batches(groups, old_until=NOW - PATIENCE, is_forgotten=is_forgotten)
 
 
 def bells(count, *, goes_first=False, task="t"):
@@ -148,6 +148,15 @@ def test_rows_that_were_tried_before_get_a_bell_for_each_25_since_they_are_claim
 def test_rows_that_were_rung_for_already_add_no_more_than_one_bell():
     stale = waiting(is_batch=True, stale=1000, is_retry=True)
     assert batches(stale) == bells(1, goes_first=True)
+
+
+def test_what_a_broker_forgot_gets_bells_that_go_first_though_the_latest_one_is_fresh():
+    def forgotten(count):
+        return batches(waiting(is_batch=True, stale=count, latest_bell_at=NOW), is_forgotten=True)
+
+    found = {count: forgotten(count) for count in (0, 1, 100, 101, 9000)}
+    assert found.pop(0) == []
+    assert found == {count: bells(many, goes_first=True) for count, many in ((1, 1), (100, 1), (101, 2), (9000, 16))}
 
 
 @given(groups)
